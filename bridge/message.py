@@ -1,0 +1,71 @@
+"""The message: what a source hands in, one shape for mail and ticket."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Kind(StrEnum):
+    """What a message is, whichever way it came."""
+
+    MAIL = "mail"  #: a mail of an IMAP folder
+    TICKET = "ticket"  #: a ticket event of a helpdesk's webhook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One mail or one ticket event, read and cleaned: no NUL, CR, LF or lone surrogate in any text.
+
+    Every public field but `place`, `digest` and `notes` is a variable that routes see, by this name.
+    """
+
+    source: str
+    """The name of the mailbox or webhook in the configuration."""
+    kind: Kind
+    place: str
+    """Where in its source it was found, such as `INBOX/1700000000/42` or a delivery's ID."""
+    digest: str
+    """What tells this message from another one of the same source; see `bridge.accept.item_key`."""
+    received_at: datetime
+    """When the source got it (INTERNALDATE, or the request's arrival). Aware, in UTC."""
+    event: str = "received"
+    """`received` for mail; for tickets `created`, `replied`, `updated` or the helpdesk's own word."""
+    folder: str = ""
+    sender: str = ""
+    """The sender's address, `local@domain`. Empty where none could be found."""
+    sender_name: str = ""
+    recipient: str = ""
+    """The address of ours that it was sent to."""
+    recipients: tuple[str, ...] = ()
+    subject: str = ""
+    text: str = ""
+    """The first text, bounded. Fetched only where a route asks for it."""
+    ticket_number: str = ""
+    ticket_url: str = ""
+    priority: str = ""
+    """The helpdesk's or the mail's own word for it."""
+    group: str = ""
+    """The helpdesk's own group or queue."""
+    auto: str = ""
+    """Why this is an automatic mail (`auto-reply`, `bounce`, `report`, `list`), or empty (RFC 3834)."""
+    spam: bool = False
+    size: int = 0
+    """Bytes of the whole mail (RFC822.SIZE), or of the webhook's body."""
+    sent_at: datetime | None = None
+    """The Date header, where it can be read. Aware."""
+    message_id: str = ""
+    references: tuple[str, ...] = ()
+    """In-Reply-To and References, oldest first, without doubles (RFC 5322 section 3.6.4)."""
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
+    """Header fields by lower-case name, decoded; of several with one name the first."""
+    data: Any = None
+    """The webhook's body as JSON; None for mail."""
+    degraded: bool = False
+    """True where something had to be left out to read it at all."""
+    notes: tuple[str, ...] = ()
+    """What was repaired or left out, in words, without any of the message's own text."""

@@ -1,0 +1,69 @@
+"""Every metric of the bridge, in one place (Prometheus naming: base units, `_total` for counters).
+
+Labels are given by keyword, since positional ones get swapped. No address, key or ID is ever a label.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+REGISTRY = CollectorRegistry()
+
+BUILD = Info("acd_bridge_build", "Version of the bridge.", registry=REGISTRY)
+ITEMS_ACCEPTED = Counter(
+    "acd_bridge_items_accepted",
+    "Items stored, by the state they began in.",
+    ["source", "state"],
+    registry=REGISTRY,
+)
+DELIVERIES = Counter(
+    "acd_bridge_deliveries",
+    "Attempts to post an event, by what came of them.",
+    ["outcome", "reason"],
+    registry=REGISTRY,
+)
+DELIVERY_SECONDS = Histogram(
+    "acd_bridge_delivery_duration_seconds", "Time of one request to the ACD.", registry=REGISTRY
+)
+ACCEPT_TO_SETTLED_SECONDS = Histogram(
+    "acd_bridge_accept_to_settled_seconds",
+    "Time from storing an item until the ACD had its event.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400),
+    registry=REGISTRY,
+)
+OUTBOX_ITEMS = Gauge(
+    "acd_bridge_outbox_items", "Items in the state file, by state.", ["state"], registry=REGISTRY
+)
+OUTBOX_OLDEST_SECONDS = Gauge(
+    "acd_bridge_outbox_oldest_age_seconds", "Age of the oldest item that is not settled.", registry=REGISTRY
+)
+DELIVERY_PAUSED = Gauge(
+    "acd_bridge_delivery_paused",
+    "1 while nothing is posted: the ACD refuses everybody or is down.",
+    registry=REGISTRY,
+)
+IMAP_CONNECTED = Gauge(
+    "acd_bridge_imap_connected",
+    "1 while the folder is connected and watched.",
+    ["mailbox", "folder"],
+    registry=REGISTRY,
+)
+IMAP_LAST_LOOK = Gauge(
+    "acd_bridge_imap_last_look_timestamp_seconds",
+    "When the folder was last compared with the cursor.",
+    ["mailbox", "folder"],
+    registry=REGISTRY,
+)
+IMAP_IDLE_MISSED = Counter(
+    "acd_bridge_imap_idle_missed",
+    "Messages that the poll found and IDLE had not told.",
+    ["mailbox"],
+    registry=REGISTRY,
+)
+IMAP_FAILURES = Counter(
+    "acd_bridge_imap_failures",
+    "Connections that ended in a failure, by kind.",
+    ["mailbox", "kind"],
+    registry=REGISTRY,
+)
+WEBHOOK_REQUESTS = Counter(
+    "acd_bridge_webhook_requests", "Webhook requests, by answer.", ["webhook", "status"], registry=REGISTRY
+)

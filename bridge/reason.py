@@ -1,0 +1,35 @@
+"""Why something is as it is: one closed list, used alike in the state file, logs, metrics, pages and documentation."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One word for why. Each member's comment is its meaning; docs/reasons.md is made from the same text."""
+
+    NONE = ""  #: nothing to explain
+
+    ROUTE_DROP = "route-drop"  #: a route with `drop = true` matched
+    OPERATOR_DROP = "operator-drop"  #: an operator dropped the item
+    OPERATOR_RETRY = "operator-retry"  #: an operator asked for another try
+
+    NO_ROUTE = "no-route"  #: no route matched the message
+    TEMPLATE_FAILED = "template-failed"  #: a route's expression or template failed on this message
+    INVALID_EVENT = "invalid-event"  #: the route made an event that the ACD's documentation does not allow
+    UNREADABLE = "unreadable"  #: the message could not be read at all
+
+    ACD_REFUSED = "acd-refused"  #: the ACD refused this one event (400, 404 with JSON, 409, 422)
+    UNKNOWN_NAME = "unknown-name"  #: the ACD knows no type or group of this name
+    GAVE_UP = "gave-up"  #: the time of `acd.give_up_after` ran out
+
+    ACD_UNAUTHORISED = (
+        "acd-unauthorised"  #: the ACD refuses token or client (401, 403); nobody's event can pass
+    )
+    ACD_WRONG_ADDRESS = "acd-wrong-address"  #: the ACD's address is wrong (404 with an empty body)
+    ACD_BUSY = "acd-busy"  #: the ACD asks to come later (408, 425, 429)
+    ACD_FAILED = "acd-failed"  #: the ACD failed (5xx)
+    ACD_UNREACHABLE = "acd-unreachable"  #: no connection to the ACD: refused, DNS or TLS; surely not sent
+
+    TIMED_OUT = "timed-out"  #: no answer in time; the event may exist
+    CONNECTION_LOST = "connection-lost"  #: the connection broke after sending; the event may exist
+    ANSWER_UNREADABLE = "answer-unreadable"  #: a 200 that cannot be read; the event may exist
+    CRASHED_WHILE_SENDING = "crashed-while-sending"  #: the bridge stopped between sending and the answer
