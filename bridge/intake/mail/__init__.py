@@ -1,0 +1,1 @@
+"""A mail: from its bytes to a Message."""

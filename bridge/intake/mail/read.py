@@ -1,0 +1,134 @@
+"""A mail's header block becomes a Message. No bytes whatsoever make it raise."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from types import MappingProxyType
+
+from bridge.intake.mail import classify
+from bridge.intake.mail.clean import one_line
+from bridge.intake.mail.correspondents import recipient_of, recipients_of, sender_of
+from bridge.intake.mail.date import in_utc, read_date
+from bridge.intake.mail.encoded_word import decode_words
+from bridge.intake.mail.identification import message_id_of, references_of
+from bridge.intake.mail.parts import text_part
+from bridge.intake.mail.repairs import Repairs
+from bridge.intake.mail.split import Fields, split_fields, split_message
+from bridge.intake.mail.text import extract_text
+from bridge.intake.mail.ticket_number import ticket_number_of
+from bridge.message import Kind, Message
+
+MAX_SUBJECT = 998
+"""Characters; a line's length in RFC 5322 section 2.1.1."""
+
+
+def read_mail(  # noqa: PLR0913 -- what FETCH tells of one mail; all by keyword
+    header: bytes,
+    *,
+    source: str,
+    folder: str,
+    uidvalidity: int,
+    uid: int,
+    size: int,
+    internaldate: datetime,
+    text: str = "",
+) -> Message:
+    """The message of a raw header block (`BODY.PEEK[HEADER]`), RFC822.SIZE and INTERNALDATE. Never raises.
+
+    `text` is what `extract_text` made of its text part, where it was fetched. What had to be repaired or left
+    out stands in the message's notes.
+    """
+    place = f"{folder}/{uidvalidity}/{uid}"
+    received_at = in_utc(internaldate)
+    try:
+        return _read(header, source, folder, place, size, received_at, text)
+    except Exception as error:  # noqa: BLE001 -- the last net: a mail that shows a fault of ours is still a customer's
+        return Message(
+            source=source, kind=Kind.MAIL, place=place, folder=folder, received_at=received_at, size=size, text=text,
+            digest=_digest(header, size, received_at, place), degraded=True,
+            notes=(f"the header could not be read ({type(error).__name__}); please report it",),
+        )  # fmt: skip
+
+
+def read_eml(raw: bytes, *, source: str, folder: str = "", received_at: datetime, want_text: bool) -> Message:
+    """The message of a whole mail, as in an .eml file. Never raises."""
+    header, body = split_message(raw)
+    text = _text_of(header, body) if want_text else ""
+    return read_mail(
+        header,
+        source=source,
+        folder=folder,
+        uidvalidity=0,
+        uid=0,
+        size=len(raw),
+        internaldate=received_at,
+        text=text,
+    )
+
+
+def _text_of(header: bytes, body: bytes) -> str:
+    part = text_part(split_fields(header, Repairs()), body)
+    if part is None:
+        return ""
+    return extract_text(
+        part.data, content_type=part.content_type, charset=part.charset, encoding=part.encoding
+    )
+
+
+def _read(
+    header: bytes, source: str, folder: str, place: str, size: int, received_at: datetime, text: str
+) -> Message:
+    repairs = Repairs()
+    fields = split_fields(header, repairs)
+    headers = _decoded(fields)
+    sender = sender_of(fields, repairs)
+    recipients = recipients_of(fields, repairs)
+    subject = _subject(headers, repairs)
+    message_id = message_id_of(fields)
+    return Message(
+        source=source,
+        kind=Kind.MAIL,
+        place=place,
+        digest=_digest(header, size, received_at, "" if message_id else place),
+        received_at=received_at,
+        folder=folder,
+        sender=sender.address,
+        sender_name=sender.name,
+        recipient=recipient_of(fields, recipients),
+        recipients=recipients,
+        subject=subject,
+        text=text,
+        ticket_number=ticket_number_of(headers, subject),
+        priority=classify.priority(headers),
+        auto=classify.automatic(headers),
+        spam=classify.spam(headers),
+        size=size,
+        sent_at=read_date(headers.get("date", "")),
+        message_id=message_id,
+        references=references_of(fields, repairs),
+        headers=MappingProxyType(headers),
+        degraded=repairs.degraded,
+        notes=tuple(repairs.notes),
+    )
+
+
+def _decoded(fields: Fields) -> dict[str, str]:
+    """Every field's first value, decoded, on one line."""
+    return {
+        name: one_line(decode_words(values[0]) if "=?" in values[0] else values[0])
+        for name, values in fields.items()
+    }
+
+
+def _subject(headers: Mapping[str, str], repairs: Repairs) -> str:
+    subject = headers.get("subject", "")
+    if len(subject) > MAX_SUBJECT:
+        repairs.left_out(f"the subject was longer than {MAX_SUBJECT} characters")
+        subject = subject[:MAX_SUBJECT].rstrip()
+    return subject
+
+
+def _digest(header: bytes, size: int, received_at: datetime, place: str) -> str:
+    """Machines send identical reports within one second: without a Message-ID the place tells them apart."""
+    rest = f"\0{size}\0{received_at.isoformat()}\0{place}"
+    return sha256(header + rest.encode("utf-8", "surrogatepass")).hexdigest()
