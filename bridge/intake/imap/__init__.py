@@ -1,0 +1,1 @@
+"""IMAP folders: connect, baseline, windows, IDLE and poll."""

@@ -1,0 +1,327 @@
+"""One connection to a mail server, signed in: the few commands that the bridge needs, each of them
+bounded.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, Self, TypeVar
+
+from aioimaplib import aioimaplib
+
+from bridge.intake.imap import folder_name, uid_set
+from bridge.intake.imap.failure import Kind, MailServerError, asked_wait, is_transient, response_code, shown
+from bridge.intake.imap.fetch_response import is_fetch
+from bridge.intake.imap.grammar import GrammarError, parse_values, quoted
+from bridge.intake.imap.protocol import Collect, ImapProtocol
+from bridge.intake.imap.selected import Selected, selected_from, uidnext_from_status
+from bridge.intake.imap.splitter import Parts
+
+LOGOUT_SECONDS = 1.0
+"""How long a goodbye may take before the connection is cut."""
+MAX_LISTED_FOLDERS = 10_000
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """The tagged answer to a command."""
+
+    result: str
+    """OK, NO or BAD."""
+    words: str
+
+
+class Connection:
+    """Commands of one connection, one at a time. Made by `bridge.intake.imap.open_connection`.
+
+    Every method raises MailServerError. After a time-out, a cancelled command or a lost connection it is of
+    no more use: the transport is cut, and every later call fails.
+    """
+
+    def __init__(self, protocol: ImapProtocol, timeout: float) -> None:
+        self.on_answer: Callable[[], None] | None = None
+        """Called after each command: a sign of life within a long backlog."""
+        self._protocol = protocol
+        self._timeout = timeout
+        self._busy = False
+        self._idle: asyncio.Task[Any] | None = None
+        self._idle_refused = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def can_idle(self) -> bool:
+        """Whether the server tells news by itself (RFC 2177)."""
+        return "IDLE" in self._protocol.capabilities and not self._idle_refused
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the server can do, in capitals."""
+        return frozenset(self._protocol.capabilities)
+
+    async def command(
+        self, name: str, *arguments: str, collect: Collect | None = None, prefix: str = ""
+    ) -> Answer:
+        """Send one command and wait for its answer."""
+        protocol = self._protocol
+        try:
+            command = aioimaplib.Command(
+                name, protocol.new_tag(), *arguments, prefix=prefix, loop=protocol.loop
+            )
+        except ValueError as error:
+            raise MailServerError(Kind.PROTOCOL, f"{name}: an argument contains NUL, CR or LF") from error
+        protocol.collect = collect
+        self._busy = True
+        response = await self.bounded(protocol.execute(command), name)
+        self._busy = False
+        if self.on_answer is not None:
+            self.on_answer()
+        words = response.lines[-1] if response.lines else b""
+        return Answer(response.result, bytes(words).decode("utf-8", "replace"))
+
+    async def expect_ok(
+        self, name: str, *arguments: str, collect: Collect | None = None, prefix: str = ""
+    ) -> Answer:
+        """As `command`; NO and BAD are failures too."""
+        answer = await self.command(name, *arguments, collect=collect, prefix=prefix)
+        if answer.result != "OK":
+            raise refused(name, answer)
+        return answer
+
+    async def ask_capabilities(self) -> None:
+        """Ask anew; they may be others after STARTTLS and after sign-in (RFC 9051 section 6.1.1)."""
+        found: set[str] = set()
+
+        def collect(parts: Parts) -> bool:
+            words = parts[0].decode("ascii", "replace").upper().split()
+            if words[1:2] != ["CAPABILITY"]:
+                return False
+            found.update(words[2:])
+            return True
+
+        await self.expect_ok("CAPABILITY", collect=collect)
+        self._protocol.capabilities = found
+
+    async def examine(self, folder: str) -> Selected:
+        """Open a folder without leave to change it; its view is that of this moment. News noted before are
+        done.
+        """
+        self._protocol.news.clear()
+        selected = await self._examine(folder)
+        if not selected.uidnext:
+            # STATUS first: what it tells must not be newer than the view that is read from.
+            uidnext = await self._uidnext(folder)
+            selected = await self._examine(folder)
+            selected = Selected(selected.uidvalidity, selected.uidnext or uidnext, selected.exists)
+        if not selected.uidvalidity or not selected.uidnext:
+            raise MailServerError(
+                Kind.PROTOCOL,
+                f"the server tells no UIDVALIDITY or UIDNEXT of folder {folder!r}",
+                hint="its messages cannot be told apart safely; another server or folder is needed",
+            )
+        return selected
+
+    async def _examine(self, folder: str) -> Selected:
+        lines: list[bytes] = []
+
+        def collect(parts: Parts) -> bool:
+            if len(lines) < 1000:
+                lines.append(parts[0])
+            return True
+
+        answer = await self.command("EXAMINE", _folder(folder), collect=collect)
+        if answer.result != "OK":
+            raise _folder_refused(folder, answer)
+        # The library leaves the state alone after EXAMINE, and refuses UID commands then.
+        self._protocol.state = aioimaplib.SELECTED
+        return selected_from(lines)
+
+    async def _uidnext(self, folder: str) -> int:
+        found: list[int] = []
+
+        def collect(parts: Parts) -> bool:
+            if not parts[0].upper().startswith(b"* STATUS "):
+                return False
+            found.append(uidnext_from_status(parts[-1]))
+            return True
+
+        answer = await self.command("STATUS", _folder(folder), "(UIDNEXT)", collect=collect)
+        return found[-1] if answer.result == "OK" and found else 0
+
+    async def fetch(self, uids: Sequence[int], items: str, take: Callable[[Parts], None]) -> None:
+        """Fetch items of these UIDs; each response goes to `take` as it comes, so that nothing piles up."""
+
+        def collect(parts: Parts) -> bool:
+            if not is_fetch(parts):
+                return False
+            take(parts)
+            return True
+
+        answer = await self.command("FETCH", uid_set.as_text(uids), items, collect=collect, prefix="UID")
+        # RFC 5530: messages that are gone by now; the others were sent.
+        if answer.result != "OK" and response_code(answer.words) != "EXPUNGEISSUED":
+            raise refused("UID FETCH", answer)
+
+    async def search(self, first: int, last: int) -> list[int]:
+        """The UIDs that exist from `first` to `last`. ESEARCH (RFC 4731) where the server has it: shorter
+        answers.
+        """
+        extended = "ESEARCH" in self._protocol.capabilities
+        found: list[int] = []
+
+        def collect(parts: Parts) -> bool:
+            word = parts[0][2:10].upper()
+            if word.startswith(b"SEARCH"):
+                found.extend(uid_set.uids_of(parse_values(parts, start=8)))
+            elif word.startswith(b"ESEARCH"):
+                values = parse_values(parts, start=9)
+                sets = [values[at + 1] for at, value in enumerate(values[:-1]) if value == b"ALL"]
+                for uids in sets:
+                    found.extend(
+                        uid_set.from_text(uids if isinstance(uids, bytes) else b"", last - first + 1)
+                    )
+            else:
+                return False
+            return True
+
+        arguments = ("RETURN", "(ALL)") if extended else ()
+        await self.expect_ok("SEARCH", *arguments, "UID", f"{first}:{last}", collect=collect, prefix="UID")
+        return found
+
+    async def folders(self) -> list[str]:
+        """The names of all folders, as people read them."""
+        names: list[str] = []
+
+        def collect(parts: Parts) -> bool:
+            if not parts[0].upper().startswith(b"* LIST "):
+                return False
+            with suppress(GrammarError):  # a name that cannot be read cannot be one that somebody wrote
+                name = parse_values(parts, start=7)[-1]
+                if isinstance(name, bytes) and len(names) < MAX_LISTED_FOLDERS:
+                    names.append(folder_name.decode(name))
+            return True
+
+        await self.expect_ok("LIST", '""', '"*"', collect=collect)
+        return names
+
+    async def idle(self, seconds: float) -> bool:
+        """Wait for news for so many seconds; whether there were any. News since `examine` count at once."""
+        news = self._protocol.news
+        if news.is_set():
+            return True
+        if not await self._begin_idle():
+            return await self.wait(seconds)
+        told = await self.wait(seconds)
+        await self._end_idle()
+        return told or news.is_set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for so many seconds, or until news come. Raises MailServerError as soon as the connection is
+        lost.
+        """
+        news = asyncio.ensure_future(self._protocol.news.wait())
+        try:
+            either: set[asyncio.Future[Any]] = {news, self._protocol.dead}
+            await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+        if self._protocol.dead.done():
+            raise self._protocol.dead.result()
+        return self._protocol.news.is_set()
+
+    async def _begin_idle(self) -> bool:
+        self._protocol.collect = None
+        self._busy = True
+        idle = asyncio.ensure_future(self._protocol.idle())
+        ready = asyncio.ensure_future(self._protocol.wait_for_idle_response())
+        try:
+            await self.bounded(asyncio.wait({idle, ready}, return_when=asyncio.FIRST_COMPLETED), "IDLE")
+        except BaseException:
+            idle.cancel()
+            raise
+        finally:
+            ready.cancel()
+        if idle.done():
+            await self.bounded(idle, "IDLE")
+            self._busy, self._idle_refused = False, True
+            return False
+        self._busy, self._idle = False, idle
+        return True
+
+    async def _end_idle(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is None:
+            return
+        self._busy = True
+        self._protocol.idle_done()
+        await self.bounded(idle, "DONE")
+        self._busy = False
+
+    async def bounded(self, work: Coroutine[Any, Any, T] | asyncio.Task[T], what: str) -> T:
+        """Wait for the work, for the timeout, or for the end of the connection, whichever comes first."""
+        task: asyncio.Task[T] = asyncio.ensure_future(work)
+        dead = self._protocol.dead
+        either: set[asyncio.Future[Any]] = {task, dead}
+        try:
+            await asyncio.wait(either, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not task.done():
+                task.cancel()
+                self.abort(
+                    MailServerError(Kind.TIMED_OUT, f"no answer to {what} within {self._timeout:g} seconds")
+                )
+        if task.done() and not task.cancelled():
+            try:
+                return task.result()
+            except aioimaplib.AioImapException as error:
+                raise MailServerError(Kind.PROTOCOL, f"{what}: {type(error).__name__}") from error
+        if dead.done():
+            raise dead.result()
+        raise MailServerError(
+            Kind.TIMED_OUT,
+            f"no answer to {what} within {self._timeout:g} seconds",
+            hint="the server or the way to it hangs; the next try is made on a new connection",
+        )
+
+    def abort(self, reason: MailServerError) -> None:
+        """Cut the connection at once."""
+        self._busy = True
+        self._protocol.end(reason)
+
+    async def close(self) -> None:
+        """Say goodbye where that is possible at once, then cut. Never raises, but for cancellation."""
+        if not self._busy and not self._protocol.dead.done():
+            with suppress(MailServerError, TimeoutError):
+                async with asyncio.timeout(LOGOUT_SECONDS):
+                    await self._end_idle()
+                    await self.command("LOGOUT")
+        if self._idle is not None:
+            self._idle.cancel()
+        self.abort(MailServerError(Kind.LOST, "the bridge closed the connection"))
+
+
+def refused(name: str, answer: Answer) -> MailServerError:
+    """What a NO or BAD to a command means that every server knows."""
+    said = f"the server refuses {name}: {answer.result} {shown(answer.words)}"
+    if is_transient(answer.words):
+        return MailServerError(Kind.BUSY, said, wait=asked_wait(answer.words))
+    return MailServerError(Kind.REFUSED, said, hint="the server's own log tells more")
+
+
+def _folder(name: str) -> str:
+    return quoted(folder_name.encode(name))
+
+
+def _folder_refused(folder: str, answer: Answer) -> MailServerError:
+    if is_transient(answer.words):
+        return refused("EXAMINE", answer)
+    return MailServerError(
+        Kind.FOLDER_MISSING,
+        f"folder {folder!r} cannot be opened: {shown(answer.words)}",
+        hint="check its name and the account's rights; `acd-bridge check --online` shows near names",
+    )

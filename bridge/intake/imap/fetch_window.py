@@ -1,0 +1,77 @@
+"""The headers of one window, as the server told them: merged by UID, bounded in memory."""
+
+from dataclasses import dataclass, field
+
+from bridge.intake.imap.connection import Connection
+from bridge.intake.imap.failure import Kind, MailServerError
+from bridge.intake.imap.fetch_response import Fetched, merge, parse_fetch, uid_of_broken
+from bridge.intake.imap.grammar import GrammarError
+from bridge.intake.imap.splitter import Parts
+from bridge.intake.imap.sync import Window
+
+MAX_HEADER = 128 * 1024
+"""Bytes of a header that are fetched. A list of 3,000 recipients fits."""
+MAX_HEADERS = 16 * 1024 * 1024
+"""Bytes of headers that are kept of one window; what is beyond is fetched again in the next one."""
+
+ITEMS = f"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]<0.{MAX_HEADER}>)"
+"""No FLAGS: they are no input. PEEK leaves `\\Seen` alone (RFC 9051 section 6.4.5)."""
+
+
+@dataclass(slots=True)
+class Headers:
+    """What came of a window so far. `take` is called with each FETCH response."""
+
+    wanted: range | frozenset[int]
+    fetched: dict[int, Fetched] = field(default_factory=dict)
+    broken: dict[int, str] = field(default_factory=dict)
+    """Why a response could not be read, by UID."""
+    lost: int = 0
+    """Responses that could not be read and told no UID."""
+    left: set[int] = field(default_factory=set)
+    """UIDs whose header was not kept, since the window had become too large."""
+    size: int = 0
+
+    def take(self, parts: Parts) -> None:
+        """Keep one response; one that nobody asked for is dropped."""
+        try:
+            fetched = parse_fetch(parts)
+        except GrammarError as error:
+            self._broken(parts, str(error))
+            return
+        uid = fetched.uid
+        if uid not in self.wanted:
+            return
+        header = fetched.sections.get(b"HEADER", b"")
+        if self.size and self.size + len(header) > MAX_HEADERS:
+            self.left.add(uid)
+            return
+        self.size += len(header)
+        known = self.fetched.get(uid)
+        self.fetched[uid] = fetched if known is None else merge(known, fetched)
+
+    def _broken(self, parts: Parts, why: str) -> None:
+        uid = uid_of_broken(parts)
+        if uid is None:
+            self.lost += 1
+        elif uid in self.wanted:
+            self.broken[uid] = why
+
+    def read_through(self, through: int) -> int:
+        """The UID up to which all was read: less than asked where something had to be left for the next
+        window.
+        """
+        return min(self.left) - 1 if self.left else through
+
+
+async def fetch_headers(connection: Connection, window: Window) -> Headers:
+    """Fetch a window's headers. Raises MailServerError, also where a response was lost and nobody knows whose
+    it was.
+    """
+    uids = window.uids
+    headers = Headers(uids if isinstance(uids, range) else frozenset(uids))
+    if uids:
+        await connection.fetch(uids, ITEMS, headers.take)
+    if headers.lost:
+        raise MailServerError(Kind.PROTOCOL, "a FETCH response could not be read and told no UID")
+    return headers

@@ -1,0 +1,76 @@
+"""All folders of one mailbox, watched until it is stopped."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bridge.config.model import Mailbox
+from bridge.intake.handover import Handover
+from bridge.intake.imap.folder_watch import FolderWatch
+from bridge.intake.imap.keeper import ConnectionKeeper
+from bridge.intake.imap.retry import RetryTimes
+from bridge.intake.imap.sign_in_gate import SignInGate
+
+MAX_CONNECTIONS = 8
+"""Connections of one mailbox; servers allow about ten to fifteen, which people's own mail programs use
+too.
+"""
+
+
+class MailboxIntake:
+    """Watches the folders of one mailbox and hands in what comes.
+
+    The first folders have a connection of their own and are told of new mail at once; from the eighth on they
+    share one, and are looked at every `poll` seconds.
+    """
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        handover: Handover,
+        *,
+        clock: Callable[[], float] = time.time,
+        times: RetryTimes | None = None,
+    ) -> None:
+        self._mailbox = mailbox
+        self._watches = [FolderWatch(mailbox, folder, handover, clock=clock) for folder in mailbox.folders]
+        gate = SignInGate()
+        self._keepers = [
+            ConnectionKeeper(mailbox, group, gate, times=times or RetryTimes())
+            for group in shared_out(self._watches)
+        ]
+
+    async def run(self) -> None:
+        """Until cancelled; every connection is closed then. A failure of one folder never ends it."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for keeper in self._keepers:
+                    tasks.create_task(keeper.run())
+        finally:
+            for watch in self._watches:
+                watch.report.away("stopped")
+
+    @property
+    def tick(self) -> float:
+        """The monotonic time up to which every folder's loop is known to go on.
+
+        It is now while all is well, waiting for an outage to end included. Where it stays behind, a loop
+        hangs.
+        """
+        return min(keeper.tick for keeper in self._keepers)
+
+    def status(self) -> dict[str, Any]:
+        """What the status page shows: the mailbox and each of its folders."""
+        return {
+            "name": self._mailbox.name,
+            "host": self._mailbox.host,
+            "folders": [watch.report.as_dict() for watch in self._watches],
+        }
+
+
+def shared_out(watches: list[FolderWatch]) -> list[list[FolderWatch]]:
+    """Which folders share a connection."""
+    alone = [[watch] for watch in watches[: MAX_CONNECTIONS - 1]]
+    rest = watches[MAX_CONNECTIONS - 1 :]
+    return [*alone, rest] if rest else alone

@@ -1,0 +1,167 @@
+"""One connection's bytes: aioimaplib's protocol with a receive path that is linear and bounded.
+
+aioimaplib keeps tags, states and commands. It is handed tagged and continuation lines only: its own way of
+splitting recurses once per line, takes parentheses in subjects for structure and drops news between commands.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from aioimaplib import aioimaplib
+
+from bridge.intake.imap.failure import Kind, MailServerError, shown
+from bridge.intake.imap.splitter import Parts, ResponseSplitter
+
+KEEPALIVE_IDLE = 60
+KEEPALIVE_INTERVAL = 15
+KEEPALIVE_PROBES = 4
+USER_TIMEOUT_MS = (KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES) * 1000
+"""Milliseconds that sent bytes may stay unacknowledged before the system gives the connection up (tcp(7))."""
+BYE_GRACE = 5.0
+"""Seconds a server has to close the connection after its BYE."""
+
+Collect = Callable[[Parts], bool]
+"""Takes an untagged response of the command in progress; True where it was meant for it."""
+
+
+def keep_library_silent() -> None:
+    """The library logs all it receives, mail included, at DEBUG and parts of it at INFO."""
+    logging.getLogger("aioimaplib.aioimaplib").setLevel(logging.WARNING)
+
+
+class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no types
+    """What the server says, sorted: answers to the command in progress, news, and the connection's end."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.greeting: asyncio.Future[bytes] = loop.create_future()
+        self.dead: asyncio.Future[MailServerError] = loop.create_future()
+        """Done with the reason once the connection is lost. Every wait races with it."""
+        self.news = asyncio.Event()
+        """Set by EXISTS that no command asked for, and by BYE."""
+        self.collect: Collect | None = None
+        self.on_continuation: Callable[[bytes], None] | None = None
+        self.expect_tls = False
+        """Set while STARTTLS is asked for: nothing may follow its answer in the clear."""
+        self._clear_ended = False
+        self._bye = ""
+        self._reason: MailServerError | None = None
+        self._splitter = ResponseSplitter(self._response)
+
+    def connection_made(self, transport: Any) -> None:
+        """Watch over the connection even while nothing is sent: half-open ones must end."""
+        super().connection_made(transport)
+        connected = transport.get_extra_info("socket")
+        for level, name, value in (
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS),
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        ):
+            connected.setsockopt(level, name, value)
+
+    def data_received(self, d: bytes) -> None:
+        """Split and sort. Whatever goes wrong here ends this connection, with the reason kept."""
+        try:
+            self._splitter.feed(d)
+        except MailServerError as failure:
+            self.end(failure)
+        except Exception as error:  # noqa: BLE001 - the library and the collectors judge hostile bytes here
+            self.end(
+                MailServerError(
+                    Kind.PROTOCOL, f"the server's answer could not be taken ({type(error).__name__})"
+                )
+            )
+        if self._clear_ended and self._splitter.pending():
+            self.end(_injected())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody who waits."""
+        if self.dead.done():
+            return
+        words = f": {self._bye}" if self._bye else ""
+        reason = f" ({type(exc).__name__})" if exc else ""
+        self.dead.set_result(
+            self._reason
+            or MailServerError(Kind.LOST, f"the mail server closed the connection{reason}{words}")
+        )
+
+    def end(self, failure: MailServerError) -> None:
+        """Abort the connection for this reason. The first reason counts."""
+        self._reason = self._reason or failure
+        self.collect = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def tls_begins(self) -> None:
+        """What comes from now on is encrypted. Raises MailServerError where the clear part had more to say.
+
+        What a server sent before is forgotten (RFC 9051 section 6.2.1).
+        """
+        if self._reason is not None:
+            raise self._reason
+        self.expect_tls = self._clear_ended = False
+        self.capabilities: set[str] = set()
+        self.news.clear()
+
+    def _response(self, parts: Parts) -> None:
+        if self._clear_ended:
+            raise _injected()
+        line = parts[0]
+        if line.startswith(b"* "):
+            self._untagged(parts)
+        elif line.startswith(b"+") and self.on_continuation is not None:
+            self.on_continuation(line)
+        elif line:
+            if not line.startswith(b"+"):
+                self.collect = None
+                self._stop_reading_the_clear()
+            super().data_received(line + b"\r\n")
+
+    def _untagged(self, parts: Parts) -> None:
+        line = parts[0]
+        if self.state == aioimaplib.CONNECTED:
+            self._greeted(line)
+        elif self.collect is not None and self.collect(parts):
+            return
+        elif line[:6].upper() == b"* BYE ":
+            self._bye = shown(line[6:])
+            self.news.set()
+            self.loop.call_later(
+                BYE_GRACE, self.end, MailServerError(Kind.LOST, f"the server said BYE: {self._bye}")
+            )
+        elif line.rstrip().upper().endswith(b" EXISTS"):
+            self.news.set()
+
+    def _greeted(self, line: bytes) -> None:
+        word = line[2:].split(b" ", 1)[0].upper()
+        if word == b"OK":
+            self.state = aioimaplib.NONAUTH
+        elif word == b"PREAUTH":
+            self.state = aioimaplib.AUTH
+        else:
+            self.end(MailServerError(Kind.BUSY, f"the server does not want a connection: {shown(line[2:])}"))
+            return
+        if not self.greeting.done():
+            self.greeting.set_result(line)
+
+    def _stop_reading_the_clear(self) -> None:
+        """RFC 9051 section 11.1: what follows the answer to STARTTLS in the clear is not the server's
+        word.
+        """
+        if self.expect_tls:
+            self._clear_ended = True
+            self.transport.pause_reading()
+
+
+def _injected() -> MailServerError:
+    return MailServerError(
+        Kind.TLS,
+        "something was sent in the clear after the answer to STARTTLS",
+        hint='somebody may be tampering with the connection; use security = "tls"',
+    )

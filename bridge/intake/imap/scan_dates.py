@@ -1,0 +1,52 @@
+"""When the mails of a folder came, without reading them."""
+
+from datetime import datetime
+
+from bridge.intake.imap.connection import Connection
+from bridge.intake.imap.fetch_response import parse_fetch, uid_of_broken
+from bridge.intake.imap.grammar import GrammarError
+from bridge.intake.imap.renumbered import first_since
+from bridge.intake.imap.selected import Selected
+from bridge.intake.imap.splitter import Parts
+from bridge.intake.imap.sync import MAX_WINDOW, Backlog, ListUids, Window
+
+BYTES_A_DATE = 64
+"""About what one answer takes; windows of dates stay at their largest."""
+
+
+async def first_uid_since(connection: Connection, since: datetime | None, selected: Selected) -> int:
+    """The smallest UID of the open folder whose mail came since then; UIDNEXT where none did; 1 for no
+    time.
+    """
+    if since is None:
+        return 1
+    backlog = Backlog(1, selected.uidnext - 1, exists=selected.exists, window=MAX_WINDOW)
+    while step := backlog.step():
+        if isinstance(step, ListUids):
+            backlog.listed(await connection.search(step.first, step.last), step.last)
+            continue
+        first = first_since(since, await _dates(connection, step))
+        if first is not None:
+            return first
+        backlog.read(step.through, len(step.uids) * BYTES_A_DATE)
+    return selected.uidnext
+
+
+async def _dates(connection: Connection, window: Window) -> dict[int, datetime | None]:
+    dates: dict[int, datetime | None] = {}
+    uids = window.uids if isinstance(window.uids, range) else frozenset(window.uids)
+
+    def take(parts: Parts) -> None:
+        try:
+            fetched = parse_fetch(parts)
+        except GrammarError:
+            uid = uid_of_broken(parts)
+            if uid is not None and uid in uids:
+                dates[uid] = None
+            return
+        if fetched.uid in uids and (fetched.internaldate or fetched.uid not in dates):
+            dates[fetched.uid] = fetched.internaldate
+
+    if window.uids:
+        await connection.fetch(window.uids, "(UID INTERNALDATE)", take)
+    return dates

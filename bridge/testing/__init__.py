@@ -1,0 +1,1 @@
+"""Fakes that ship with the package; each passes the same conformance suite as the real thing."""

@@ -1,0 +1,274 @@
+"""Servers that do it wrong, over real sockets: no mail may be lost, nothing may hang, nothing may flood."""
+
+import re
+from typing import Any
+
+import pytest
+
+from bridge.config.model import Mailbox
+from bridge.intake.imap.failure import Kind, MailServerError
+from bridge.intake.imap.folder_watch import MAX_STRIKES
+from bridge.intake.imap.open_connection import open_connection
+from bridge.intake.imap.retry import RetryTimes
+from bridge.testing.handover import FakeHandover
+from tests.integration.imap.conftest import watching
+from tests.integration.imap.hostile import HostileServer, fetch_line, hostile
+from tests.wait import until
+
+
+def mailbox(server: HostileServer, **settings: Any) -> Mailbox:
+    given = {"security": "none", "poll": 60, "timeout": 2, "start": "all", **settings}
+    return Mailbox(
+        name="m", host="127.0.0.1", port=server.port, **{"username": "anna", "password": "secret", **given}
+    )
+
+
+def uids(handover: FakeHandover) -> list[int]:
+    return [int(one.place.rsplit("/", 1)[1]) for one in handover.accepted]
+
+
+async def failure_of(box: Mailbox) -> MailServerError:
+    with pytest.raises(MailServerError) as caught:
+        await open_connection(box)
+    return caught.value
+
+
+async def test_broken_answer_with_a_uid() -> None:
+    """A FETCH response that breaks the grammar but tells its UID costs that one mail: unreadable, by its
+    place.
+    """
+
+    def fetched(uid: int) -> bytes:
+        return b"* 1 FETCH (UID 2 BODY[HEADER]<0> \x01\x02((\r\n" if uid == 2 else fetch_line(uid)
+
+    async with hostile(uids=[1, 2, 3], uidnext=4, fetched=fetched) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == 3)
+        assert uids(watched.handover) == [1, 2, 3]
+        assert [one.place for one in watched.handover.unreadable] == ["INBOX/7/2"]
+
+
+@pytest.mark.parametrize("answer", [b"* 1 FETCH (((\r\n", None], ids=["garbage", "dies"])
+async def test_poison_that_hides(answer: bytes | None) -> None:
+    """One mail that makes the server talk garbage or die is found, given up after a few tries, and the rest
+    is taken.
+    """
+
+    def fetched(uid: int) -> bytes | None:
+        return answer if uid == 40 else fetch_line(uid)
+
+    async with hostile(uids=list(range(1, 61)), uidnext=61, fetched=fetched) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == 60, within=15)
+        assert uids(watched.handover) == list(range(1, 61))
+        assert [one.place for one in watched.handover.unreadable] == ["INBOX/7/40"]
+        assert server.commands.count("UID FETCH 40 " + _items(server)) == MAX_STRIKES
+
+
+def _items(server: HostileServer) -> str:
+    return next(one for one in server.commands if one.startswith("UID FETCH")).split(" ", 3)[3]
+
+
+async def test_throttling_quarantines_nothing() -> None:
+    """A server that puts FETCH off for long has it asked again; its NO is never taken for a mail's fault."""
+    refusals = [b"TAG NO Server Unavailable. 15\r\n"] * (MAX_STRIKES + 3)
+
+    async with hostile(uids=[1], uidnext=2) as server:
+        server.override["UID FETCH"] = lambda rest: (
+            refusals.pop() if refusals else server._fetch(rest.decode().split()[2])
+        )
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: bool(watched.handover.accepted), within=10)
+        assert watched.handover.unreadable == []
+        assert watched.handover.subjects() == ["mail-1"]
+
+
+async def test_sparse_uids_take_few_steps() -> None:
+    """Ten mails spread over four thousand million UIDs are read in a handful of commands."""
+    spread = [
+        1,
+        5,
+        70_000,
+        1_000_000,
+        1_000_001,
+        90_000_000,
+        2_000_000_000,
+        3_999_999_999,
+        4_000_000_000,
+        4_294_967_290,
+    ]
+    async with hostile(uids=spread, uidnext=4_294_967_291) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == len(spread))
+        assert uids(watched.handover) == spread
+        assert sum(one.startswith("UID ") for one in server.commands) < 30
+
+
+async def test_answers_that_nobody_asked_for() -> None:
+    """FETCH responses of other UIDs, doubled ones and flag updates in between neither add, nor double, nor
+    lose.
+    """
+
+    def fetched(uid: int) -> bytes:
+        noise = b"* 9 FETCH (FLAGS (\\Seen))\r\n* 9 FETCH (UID 999 FLAGS ())\r\n* 3 EXPUNGE\r\n"
+        update = b"* 1 FETCH (UID %d FLAGS (\\Seen))\r\n" % uid
+        return noise + fetch_line(uid) + update + fetch_line(uid) + fetch_line(999)
+
+    async with hostile(uids=[1, 2], uidnext=3, fetched=fetched) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == 2)
+        assert uids(watched.handover) == [1, 2]
+
+
+async def test_no_uidnext_in_examine() -> None:
+    """Where EXAMINE does not tell UIDNEXT, STATUS does, and the view is taken anew after it."""
+    async with hostile(uids=[1], uidnext=2, examine_without_uidnext=True) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: bool(watched.handover.accepted))
+        names = [one.split()[0] for one in server.commands]
+        assert names.index("STATUS") < len(names) - 1 - names[::-1].index("EXAMINE")
+
+
+async def test_idle_refused_falls_back_to_the_poll() -> None:
+    """A server that promises IDLE and refuses it is polled on the same connection."""
+    async with hostile(uidnext=1) as server:
+        server.override["IDLE"] = lambda _: b"TAG NO not today\r\n"
+        async with watching(mailbox(server, poll=1)) as watched:
+            await watched.looked()
+            server.arrive(1)
+            await until(lambda: bool(watched.handover.accepted))
+        assert server.sign_ins == 1
+
+
+@pytest.mark.parametrize("moment", ["LOGIN", "EXAMINE", "UID FETCH", "IDLE"])
+async def test_silence_is_noticed(moment: str) -> None:
+    """A server that never answers a command is given up after the timeout, and asked again on a new
+    connection.
+    """
+    async with hostile(uids=[1], uidnext=2) as server:
+        server.override[moment] = lambda _: b""
+        async with watching(mailbox(server, timeout=1)) as watched:
+            await until(lambda: "timed-out" in watched.folder()["state"])
+            del server.override[moment]
+            await watched.has("mail-1")
+            await watched.looked()
+
+
+async def test_answer_that_never_ends() -> None:
+    """A server that begins an answer and never ends it does not hold the folder for ever."""
+    async with hostile(uids=[1], uidnext=2) as server:
+        server.override["UID FETCH"] = lambda _: (
+            b"* 1 FETCH (UID 1 BODY[HEADER]<0> {100000}\r\nSubject: x\r\n"
+        )
+        async with watching(mailbox(server, timeout=1)) as watched:
+            await until(lambda: "timed-out" in watched.folder()["state"])
+            del server.override["UID FETCH"]
+            await watched.has("mail-1")
+
+
+async def test_bye_in_idle() -> None:
+    """BYE while idling ends the connection; the next one is made and nothing is lost."""
+    async with hostile(uidnext=1) as server, watching(mailbox(server)) as watched:
+        await watched.looked()
+        await until(lambda: server.commands[-1] == "IDLE")
+        server.arrive(1)
+        server.push(b"* BYE shutting down")
+        await watched.has("mail-1", within=15)
+
+
+async def test_uidvalidity_that_never_stays() -> None:
+    """A server with another UIDVALIDITY at each look is reported, at the pace of the waits, not in a tight
+    loop.
+    """
+    counts = iter(range(10, 100_000))
+    async with hostile(uids=[1], uidnext=2) as server:
+        server.override["EXAMINE"] = lambda _: (
+            b"* 1 EXISTS\r\n* OK [UIDVALIDITY %d] x\r\n* OK [UIDNEXT 2] x\r\nTAG OK\r\n" % next(counts)
+        )
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: "UIDVALIDITY" in watched.folder()["last_error"])
+            assert watched.folder()["connected"] is False
+
+
+async def test_wrong_password_is_not_tried_by_every_folder() -> None:
+    """With many folders, a refused password is sent once in its pause, not once for each folder."""
+    async with (
+        hostile(login=b"NO [AUTHENTICATIONFAILED] no") as server,
+        watching(mailbox(server, folders=("A", "B", "C", "D", "E")), times=RetryTimes()) as watched,
+    ):
+        await until(lambda: all("sign-in" in one["state"] for one in watched.intake.status()["folders"]))
+        assert server.sign_ins == 1
+
+
+async def test_words_of_a_busy_server() -> None:
+    """A sign-in that is put off is no wrong password, and the pause that the server asks for is kept."""
+    async with hostile(login=b"NO Throttled. Suggested Backoff Time: 299910 milliseconds") as server:
+        failure = await failure_of(mailbox(server))
+    assert failure.kind is Kind.BUSY
+    assert failure.wait == pytest.approx(299.91)
+
+
+async def test_password_is_not_shown() -> None:
+    """A server that sends the password back in its refusal does not get it into the error."""
+    async with hostile(login=b"NO anna may not use secret here") as server:
+        failure = await failure_of(mailbox(server))
+    assert "secret" not in str(failure)
+    assert "anna" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"capabilities": b"IMAP4rev1"}, Kind.STARTTLS_MISSING),
+        ({"greeting": b"* PREAUTH hello", "capabilities": b"IMAP4rev1 STARTTLS"}, Kind.STARTTLS_MISSING),
+    ],
+)
+async def test_starttls_taken_away(settings: dict[str, bytes], kind: Kind) -> None:
+    """Where STARTTLS is not offered, or a greeting of PREAUTH steps over it, nothing secret is sent."""
+    async with hostile(**settings) as server:
+        failure = await failure_of(mailbox(server, security="starttls"))
+        assert failure.kind is kind
+        assert server.sign_ins == 0
+
+
+@pytest.mark.parametrize("injected", [b"* CAPABILITY IMAP4rev1 AUTH=EVIL\r\n", b"* OK half a li"])
+async def test_injection_before_tls(injected: bytes) -> None:
+    """Bytes in the clear behind the answer to STARTTLS end the connection (RFC 9051 section 11.1)."""
+    async with hostile(capabilities=b"IMAP4rev1 STARTTLS") as server:
+        server.override["STARTTLS"] = lambda _: b"TAG OK begin\r\n" + injected
+        failure = await failure_of(mailbox(server, security="starttls"))
+        assert failure.kind is Kind.TLS
+        assert "in the clear" in failure.message
+        assert server.sign_ins == 0
+
+
+@pytest.mark.parametrize("greeting", [b"* BYE too many connections", b"HTTP/1.1 400 Bad Request", b""])
+async def test_odd_greetings(greeting: bytes) -> None:
+    """A server that does not greet as a mail server does is given up, and nothing is sent to it."""
+    async with hostile(greeting=greeting) as server:
+        failure = await failure_of(mailbox(server, timeout=1))
+        assert failure.kind in {Kind.BUSY, Kind.TIMED_OUT}
+        assert server.commands == []
+
+
+async def test_login_is_quoted() -> None:
+    """Quotes and backslashes of user name and password arrive as they are."""
+    async with hostile() as server:
+        box = mailbox(server, username=r'a"b\c d', password=r"x\y")
+        async with await open_connection(box):
+            assert re.search(r'^LOGIN "a\\"b\\\\c d" "x\\\\y"$', server.commands[1])
+
+
+async def test_defect_of_ours_stops_nothing() -> None:
+    """An exception that nobody expected alarms without its words, and the mail is taken at the next try."""
+
+    async def fail() -> None:
+        if handover.cursors:
+            handover.before_accept = None
+            raise KeyError("private words")
+
+    handover = FakeHandover(before_accept=fail)
+    async with hostile(uids=[1], uidnext=2) as server, watching(mailbox(server), handover) as watched:
+        await until(lambda: "KeyError" in watched.folder()["last_error"])
+        assert "private" not in watched.folder()["last_error"]
+        await watched.has("mail-1")
