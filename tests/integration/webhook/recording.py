@@ -1,0 +1,48 @@
+"""A handover that keeps in memory what it is given. It is a fake: nothing is on disk."""
+
+import asyncio
+from collections.abc import Sequence
+
+from bridge.cursor import FolderCursor
+from bridge.intake.handover import Incoming, Receipt, Unreadable
+from bridge.message import Message
+
+
+class Recording:
+    """Keeps what comes; raises `failure` where it is set; waits for `gate` before it answers."""
+
+    def __init__(self) -> None:
+        self.incoming: list[Incoming] = []
+        self.failure: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
+
+    def wants_text(self, message: Message) -> bool:
+        return bool(message)
+
+    async def accept(self, incoming: Sequence[Incoming], cursor: FolderCursor | None = None) -> list[Receipt]:
+        assert cursor is None
+        self.waiting += 1
+        await self.gate.wait()
+        self.waiting -= 1
+        if self.failure is not None:
+            raise self.failure
+        known = {one.digest for one in self.incoming}
+        new = [one.digest not in known for one in incoming]
+        self.incoming += [one for one, is_new in zip(incoming, new, strict=True) if is_new]
+        return [
+            Receipt(
+                key=one.digest[:20],
+                state="quarantined" if isinstance(one, Unreadable) else "pending",
+                new=is_new,
+            )
+            for one, is_new in zip(incoming, new, strict=True)
+        ]
+
+    async def cursor(self, source: str, folder: str) -> FolderCursor | None:
+        raise AssertionError(f"webhooks have no cursor: {source} {folder}")
+
+    @property
+    def messages(self) -> list[Message]:
+        return [one for one in self.incoming if isinstance(one, Message)]
