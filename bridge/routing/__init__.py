@@ -1,0 +1,1 @@
+"""Routes: the first that matches makes the AcdEvent, and can say why."""
