@@ -1,0 +1,1 @@
+"""The state file: items, attempts, cursors, duplicates; one writer, numbered migrations."""

@@ -1,0 +1,81 @@
+"""Write functions of the intake: new items, and with them the cursor, in one transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import orjson
+
+from bridge.cursor import FolderCursor
+from bridge.ledger.item import NewItem, Stored
+from bridge.ledger.state import OPEN, ItemState
+
+OPEN_LIST = "('pending', 'sending', 'uncertain', 'held')"
+"""OPEN as the partial indexes write it; SQLite uses such an index only for the very same words."""
+
+_INSERT = f"""
+    INSERT INTO items (key, source, kind, place, conversation, state, reason, detail, route, turn,
+                       received_at, accepted_at, due_at, settled_at, event, message, raw)
+    VALUES (:key, :source, :kind, :place, :conversation, :state, :reason, :detail, :route,
+            NOT EXISTS (SELECT 1 FROM items INDEXED BY items_open
+                        WHERE conversation = :conversation AND state IN {OPEN_LIST}),
+            :received_at, :now, :now, :settled_at, :event, :message, :raw)
+    ON CONFLICT (key) DO NOTHING
+"""
+
+
+def accept(
+    conn: sqlite3.Connection, items: Sequence[NewItem], cursor: FolderCursor | None, now: int
+) -> list[Stored]:
+    """Store the items and the cursor. An item whose key is there already is noted as found again."""
+    stored = [_accept_one(conn, item, now) for item in items]
+    if cursor is not None:
+        save_cursor(conn, cursor, now)
+    return stored
+
+
+def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
+    inserted = conn.execute(
+        _INSERT,
+        {
+            "key": item.key,
+            "source": item.source,
+            "kind": item.kind,
+            "place": item.place,
+            "conversation": item.conversation,
+            "state": item.state,
+            "reason": item.reason,
+            "detail": item.detail,
+            "route": item.route,
+            "received_at": item.received_at,
+            "now": now,
+            "settled_at": None if item.state in OPEN else now,
+            "event": None if item.event is None else orjson.dumps(item.event.as_dict()).decode(),
+            "message": orjson.dumps(item.message).decode(),
+            "raw": item.raw,
+        },
+    ).rowcount
+    if inserted:
+        return Stored(key=item.key, state=item.state, new=True)
+    return _found_again(conn, item, now)
+
+
+def _found_again(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
+    known = conn.execute("SELECT id, place, state FROM items WHERE key = ?", (item.key,)).fetchone()
+    if known["place"] != item.place or item.kind == "ticket":
+        conn.execute(
+            "INSERT INTO repeats (item_id, place, seen_at) VALUES (?, ?, ?) "
+            "ON CONFLICT (item_id, place) DO UPDATE SET times = times + 1, seen_at = excluded.seen_at",
+            (known["id"], item.place, now),
+        )
+    return Stored(key=item.key, state=ItemState(known["state"]), new=False)
+
+
+def save_cursor(conn: sqlite3.Connection, cursor: FolderCursor, now: int) -> None:
+    """Remember how far the folder is read."""
+    conn.execute(
+        "INSERT INTO cursors (source, folder, uidvalidity, baseline, last_uid, first_at, moved_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, folder) DO UPDATE SET "
+        "uidvalidity = excluded.uidvalidity, baseline = excluded.baseline, last_uid = excluded.last_uid, "
+        "moved_at = excluded.moved_at",
+        (cursor.source, cursor.folder, cursor.uidvalidity, cursor.baseline, cursor.last_uid, now, now),
+    )

@@ -1,0 +1,27 @@
+"""The state file as a command sees it, for one look or one change, while the service may be working on it."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from bridge.ledger.file import explained, open_for_reading, open_for_writing
+
+T = TypeVar("T")
+
+
+def look(path: Path, function: Callable[[sqlite3.Connection], T]) -> T:
+    """The answer of a reading function. Raises StateFileError."""
+    with closing(open_for_reading(path)) as conn, explained(path):
+        return function(conn)
+
+
+def change(path: Path, function: Callable[[sqlite3.Connection], T]) -> T:
+    """The answer of a write function, once it is on disk. The file must be there. Raises StateFileError."""
+    open_for_reading(path).close()
+    with closing(open_for_writing(path)) as conn, explained(path):
+        conn.execute("BEGIN IMMEDIATE")
+        result = function(conn)
+        conn.execute("COMMIT")
+        return result

@@ -1,0 +1,138 @@
+import sqlite3
+
+import pytest
+
+from bridge.ledger import queries
+from bridge.ledger.accepting import accept
+from bridge.ledger.item import ItemFilter, Settlement
+from bridge.ledger.outbox import DUE, claim, recover, settle
+from bridge.ledger.state import ItemState
+from bridge.reason import Reason
+from tests.unit.ledger.making import created, dead, keys_of, later, new_item, uncertain, updated
+
+
+def test_an_attempt_is_written_before_anything_is_sent(conn: sqlite3.Connection) -> None:
+    """A claimed item is `sending`, and its attempt has its number, its time and a digest of what is sent."""
+    accept(conn, [new_item("a")], None, now=1)
+    (item,) = claim(conn, 8, now=5)
+    row = conn.execute("SELECT * FROM attempts").fetchone()
+    assert (row["item_id"], row["number"], row["started_at"]) == (item.id, 1, 5)
+    assert len(row["digest"]) == 64
+    assert queries.item(conn, "a").state is ItemState.SENDING
+
+
+def test_the_oldest_items_come_first_and_no_more_than_asked(conn: sqlite3.Connection) -> None:
+    """The order of acceptance is the order of posting, within the limit."""
+    accept(conn, [new_item(key) for key in "abcd"], None, now=1)
+    assert keys_of(claim(conn, 3, now=1)) == ["a", "b", "c"]
+    assert keys_of(claim(conn, 3, now=1)) == ["d"]
+
+
+def test_what_is_not_due_waits(conn: sqlite3.Connection) -> None:
+    """An item put off is claimed when its time has come, not before."""
+    accept(conn, [new_item("a")], None, now=1)
+    (item,) = claim(conn, 1, now=1)
+    settle(conn, item, later(due_at=100), now=2)
+    assert claim(conn, 1, now=99) == []
+    assert queries.next_due(conn) == 100
+    (again,) = claim(conn, 1, now=100)
+    assert (again.attempt, again.tries) == (2, 1)
+
+
+@pytest.mark.parametrize("ending", [created(1), updated(1), dead()])
+def test_the_next_of_a_conversation_goes_when_the_first_is_final(
+    conn: sqlite3.Connection, ending: Settlement
+) -> None:
+    """Order holds within a conversation; another conversation does not wait for it."""
+    accept(conn, [new_item(key, conversation="one") for key in "ab"], None, now=1)
+    accept(conn, [new_item("z", conversation="two")], None, now=1)
+    first, other = claim(conn, 8, now=1)
+    assert (first.key, other.key) == ("a", "z")
+    assert claim(conn, 8, now=1) == []
+    settle(conn, first, ending, now=2)
+    assert keys_of(claim(conn, 8, now=2)) == ["b"]
+
+
+@pytest.mark.parametrize("waiting", [later(due_at=10), uncertain()])
+def test_an_open_item_keeps_the_next_of_its_conversation_waiting(
+    conn: sqlite3.Connection, waiting: Settlement
+) -> None:
+    """A retry or an uncertain outcome must not let a later message of the conversation overtake."""
+    accept(conn, [new_item(key, conversation="one") for key in "ab"], None, now=1)
+    (first,) = claim(conn, 8, now=1)
+    settle(conn, first, waiting, now=2)
+    assert claim(conn, 8, now=3) == []
+
+
+def test_items_accepted_later_join_the_queue_of_their_conversation(conn: sqlite3.Connection) -> None:
+    """A message that comes while an earlier one is open has no turn, and gets it afterwards."""
+    accept(conn, [new_item("a", conversation="one")], None, now=1)
+    (first,) = claim(conn, 8, now=1)
+    accept(conn, [new_item("b", conversation="one")], None, now=2)
+    assert claim(conn, 8, now=2) == []
+    settle(conn, first, created(1), now=3)
+    assert keys_of(claim(conn, 8, now=3)) == ["b"]
+
+
+def test_a_settled_item_tells_its_outcome(conn: sqlite3.Connection) -> None:
+    """State, event, time and the attempt's answer are all kept."""
+    accept(conn, [new_item("a")], None, now=1)
+    (item,) = claim(conn, 1, now=1)
+    settle(conn, item, dead(), now=9)
+    stored = queries.item(conn, "a")
+    assert (stored.state, stored.reason, stored.detail, stored.settled_at) == (
+        ItemState.DEAD, Reason.ACD_REFUSED, "no such group", 9,
+    )  # fmt: skip
+    (attempt,) = queries.attempts(conn, stored.id)
+    assert (attempt.outcome, attempt.ended_at, attempt.words) == ("refused", 9, "no such group")
+
+
+def test_an_updated_answer_is_recorded_with_both_items(conn: sqlite3.Connection) -> None:
+    """`UPDATED` names the item that made the event, and the one that went into it."""
+    accept(conn, [new_item("a"), new_item("b")], None, now=1)
+    first, second = claim(conn, 2, now=1)
+    settle(conn, first, created(77), now=2)
+    settle(conn, second, updated(77), now=3)
+    (found,) = queries.duplicates(conn, 10)
+    assert (found.key, found.first_key, found.acd_event_id, found.at) == ("b", "a", 77, 3)
+    assert found.ticket_number == "DH-1"
+
+
+def test_an_updated_answer_for_a_foreign_event_has_no_first_item(conn: sqlite3.Connection) -> None:
+    """An event that somebody else made is a duplicate all the same."""
+    accept(conn, [new_item("a")], None, now=1)
+    (item,) = claim(conn, 1, now=1)
+    settle(conn, item, updated(5), now=2)
+    assert [one.first_key for one in queries.duplicates(conn, 10)] == [None]
+
+
+def test_a_try_that_does_not_count_leaves_the_waiting_time_alone(conn: sqlite3.Connection) -> None:
+    """Attempts while nobody's event can pass are on record but make no later wait longer."""
+    accept(conn, [new_item("a")], None, now=1)
+    (item,) = claim(conn, 1, now=1)
+    settle(conn, item, later(due_at=2, counts=False), now=2)
+    (again,) = claim(conn, 1, now=2)
+    assert (again.attempt, again.tries) == (2, 0)
+
+
+def test_what_was_being_sent_at_a_crash_is_uncertain(conn: sqlite3.Connection) -> None:
+    """After a restart nothing is `sending`, and no request is repeated blindly."""
+    accept(conn, [new_item("a"), new_item("b")], None, now=1)
+    claim(conn, 1, now=1)
+    assert recover(conn, now=5) == 1
+    assert queries.item(conn, "a").state is ItemState.UNCERTAIN
+    assert queries.item(conn, "a").reason == Reason.CRASHED_WHILE_SENDING
+    assert keys_of(claim(conn, 8, now=5)) == ["b"]
+    assert recover(conn, now=6) == 1
+
+
+def test_claiming_costs_the_same_behind_a_long_queue(conn: sqlite3.Connection) -> None:
+    """Ten thousand waiting items of one conversation are not looked at to find the one of another."""
+    accept(conn, [new_item(f"a{n}", conversation="one") for n in range(10_000)], None, now=1)
+    accept(conn, [new_item("z", conversation="two")], None, now=1)
+    plan = " ".join(row["detail"] for row in conn.execute(f"EXPLAIN QUERY PLAN {DUE}", (1, 8)))
+    assert "items_due" in plan
+    assert "SCAN items" not in plan
+    assert "TEMP B-TREE" not in plan
+    assert keys_of(claim(conn, 8, now=1)) == ["a0", "z"]
+    assert len(queries.items(conn, ItemFilter(states=frozenset({ItemState.SENDING})))) == 2

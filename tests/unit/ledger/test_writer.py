@@ -1,0 +1,115 @@
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import StateFileError
+from bridge.ledger import queries
+from bridge.ledger.ledger import Ledger
+from bridge.ledger.writer import Writer
+from tests.unit.ledger.making import created, new_item
+
+
+async def test_a_write_is_on_disk_when_its_caller_goes_on(path: Path) -> None:
+    """Another connection sees the row as soon as the wait is over."""
+    writer = Writer(path)
+    await writer.write(lambda conn: conn.execute("INSERT INTO totals VALUES ('x', 1)").rowcount)
+    other = sqlite3.connect(path)
+    assert other.execute("SELECT items FROM totals").fetchone() == (1,)
+    other.close()
+    await writer.close()
+
+
+async def test_one_failing_write_takes_none_of_the_others_with_it(path: Path) -> None:
+    """Writes that share a transaction fail or succeed each for itself."""
+    writer = Writer(path)
+    gate = threading.Event()
+
+    def insert(state: str) -> "asyncio.Future[int]":
+        return asyncio.ensure_future(
+            writer.write(lambda conn: conn.execute("INSERT INTO totals VALUES (?, 1)", (state,)).rowcount)
+        )
+
+    def fail(conn: sqlite3.Connection) -> None:
+        conn.execute("INSERT INTO totals VALUES ('lost', 1)")
+        raise ValueError("mine alone")
+
+    blocked = asyncio.ensure_future(writer.write(lambda _: gate.wait(5)))
+    good, bad, also_good = insert("a"), asyncio.ensure_future(writer.write(fail)), insert("b")
+    await asyncio.sleep(0)
+    gate.set()
+    results = await asyncio.gather(blocked, good, bad, also_good, return_exceptions=True)
+    assert results[1] == 1
+    assert results[3] == 1
+    assert isinstance(results[2], ValueError)
+    states = await writer.write(lambda conn: [row[0] for row in conn.execute("SELECT state FROM totals")])
+    assert states == ["a", "b"]
+    await writer.close()
+
+
+async def test_sqlites_errors_reach_the_caller_in_plain_words(path: Path) -> None:
+    """A full disk (here: a page limit) is a StateFileError that says so, and the writer goes on."""
+    writer = Writer(path)
+    pages = await writer.write(lambda conn: conn.execute("PRAGMA page_count").fetchone()[0])
+    await writer.write(lambda conn: conn.execute(f"PRAGMA max_page_count = {pages}").fetchone()[0])
+    with pytest.raises(StateFileError, match="disk is full"):
+        await writer.write(lambda conn: conn.execute("INSERT INTO totals VALUES (hex(zeroblob(99999)), 1)"))
+    await writer.write(lambda conn: conn.execute("PRAGMA max_page_count = 100000").fetchone()[0])
+    assert await writer.write(lambda conn: conn.execute("INSERT INTO totals VALUES ('x', 1)").rowcount) == 1
+    await writer.close()
+
+
+async def test_closing_finishes_what_waits_and_refuses_what_comes_later(path: Path) -> None:
+    """Nothing handed in before the close is lost; afterwards the error says why."""
+    writer = Writer(path)
+    waiting = asyncio.ensure_future(
+        writer.write(lambda conn: conn.execute("INSERT INTO totals VALUES ('x', 1)").rowcount)
+    )
+    await asyncio.sleep(0)
+    await writer.close()
+    assert await waiting == 1
+    with pytest.raises(StateFileError, match="closed"):
+        await writer.write(queries.totals)
+    await writer.close()
+
+
+async def test_a_cancelled_caller_does_not_stop_the_writer(path: Path) -> None:
+    """A wait that is given up neither undoes the write nor hurts the next one."""
+    writer = Writer(path)
+    gate = threading.Event()
+    waiting = asyncio.ensure_future(writer.write(lambda _: gate.wait(5)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (await writer.write(queries.totals))["pending"] == 0
+    await writer.close()
+
+
+async def test_the_ledger_goes_the_whole_way_of_an_item(path: Path) -> None:
+    """Accepted, claimed, settled: each step is seen by the next, and by the questions about it."""
+    ledger = await Ledger.open(path)
+    await ledger.accept([new_item("a")], None, now=10)
+    assert await ledger.next_due() == 10
+    assert await ledger.oldest_open() == 10
+    (item,) = await ledger.turn([], 1, now=10)
+    assert await ledger.turn([(item, created(5))], 0, now=11) == []
+    totals = await ledger.totals()
+    assert totals["created"] == 1
+    assert await ledger.oldest_open() is None
+    assert await ledger.recover(now=12) == 0
+    assert await ledger.cursor("support", "INBOX") is None
+    await ledger.close()
+
+
+async def test_a_state_file_in_use_is_refused_and_the_lock_given_back(path: Path) -> None:
+    """A ledger that cannot be opened leaves no lock behind."""
+    path.write_bytes(b"garbage" * 1000)
+    with pytest.raises(StateFileError):
+        await Ledger.open(path)
+    path.unlink()
+    ledger = await Ledger.open(path)
+    await ledger.close()
