@@ -1,0 +1,64 @@
+"""From an event draft to the ACD's answer: names become IDs, the request is checked, then it is posted."""
+
+from typing import Protocol
+
+from bridge.acd.answer import Answer, Meaning
+from bridge.acd.directory import Directory
+from bridge.acd.failure import AcdFailure, AmbiguousName, UnknownName
+from bridge.acd.request import CreateRequest, normalised, problems_of
+from bridge.event import EventDraft
+from bridge.reason import Reason
+
+
+class CreatesEvents(Protocol):
+    """What is needed of the ACD's client."""
+
+    async def create_event(self, request: CreateRequest) -> Answer:
+        """Post it; what the ACD or the network does is a value, never an exception."""
+
+
+class Poster:
+    """Posts drafts. Nothing that the ACD or the network does raises: it is the answer."""
+
+    def __init__(self, client: CreatesEvents, directory: Directory, *, phone_plus: bool) -> None:
+        self._client = client
+        self._directory = directory
+        self._phone_plus = phone_plus
+
+    async def post(self, draft: EventDraft) -> Answer:
+        """Resolve, check and post the draft."""
+        try:
+            request = await self._request_of(draft)
+        except (UnknownName, AmbiguousName) as error:
+            return Answer(meaning=Meaning.REFUSED, reason=Reason.UNKNOWN_NAME, words=str(error))
+        except AcdFailure as error:
+            return _names_unread(error)
+        type_name = self._directory.type_name(request.type)
+        request = normalised(request, type_name=type_name, plus=self._phone_plus)
+        if found := problems_of(request, type_name=type_name):
+            return Answer(meaning=Meaning.REFUSED, reason=Reason.INVALID_EVENT, words="; ".join(found))
+        return await self._client.create_event(request)
+
+    async def _request_of(self, draft: EventDraft) -> CreateRequest:
+        fields = draft.as_dict() | {"type": await self._directory.type_id(draft.type)}
+        if draft.group is not None:
+            fields["group"] = await self._directory.group_id(draft.group)
+        return CreateRequest(**fields)
+
+
+def _names_unread(error: AcdFailure) -> Answer:
+    """The answer where the ACD's lists cannot be read: the event surely was not sent."""
+    meanings = {
+        Reason.ACD_UNAUTHORISED: Meaning.UNAUTHORISED,
+        Reason.ACD_WRONG_ADDRESS: Meaning.WRONG_ADDRESS,
+        Reason.ACD_BUSY: Meaning.LATER,
+        Reason.ACD_FAILED: Meaning.LATER,
+    }
+    meaning = meanings.get(error.reason, Meaning.NOT_SENT)
+    return Answer(
+        meaning=meaning,
+        reason=error.reason if meaning is not Meaning.NOT_SENT else Reason.ACD_UNREACHABLE,
+        status=error.status,
+        words=f"names could not be resolved: {error.message}"[:500],
+        retry_after=error.retry_after,
+    )

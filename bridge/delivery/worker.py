@@ -1,0 +1,216 @@
+"""The outbox's worker: claims what is due, posts it, writes down what came of it.
+
+Retries are rows with a time, not sleeping tasks; so they survive a restart and cost no memory.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.acd.answer import Answer, Meaning
+from bridge.delivery.gate import Gate, after, places
+from bridge.delivery.post import Poster
+from bridge.delivery.retry import Patience, decide
+from bridge.errors import StateFileError
+from bridge.ledger.item import Claimed, Settlement
+from bridge.ledger.ledger import Ledger
+from bridge.ledger.state import OPEN, ItemState
+from bridge.metrics import ACCEPT_TO_SETTLED_SECONDS, DELIVERIES, DELIVERY_PAUSED
+from bridge.reason import Reason
+
+log = structlog.get_logger("bridge.delivery")
+
+LOOK_AGAIN_SECONDS = 1.0
+"""The longest time until rows that another process changed, or that became due, are seen."""
+STATE_FILE_PAUSE_SECONDS = 2.0
+
+_UNWELCOME = frozenset({ItemState.DEAD, ItemState.UNCERTAIN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Time and chance, handed in so that tests own them."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that ended and is to be written down."""
+
+    item: Claimed
+    settlement: Settlement
+    seconds: float
+    """How long the request took."""
+
+
+class DeliveryWorker:
+    """Posts the ledger's due items, at most `concurrency` at a time, in order within each conversation."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        poster: Poster,
+        *,
+        concurrency: int,
+        patience: Patience,
+        clocks: Clocks | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._poster = poster
+        self._concurrency = concurrency
+        self._patience = patience
+        self._clocks = clocks or Clocks()
+        self._gate = Gate()
+        self._news = asyncio.Event()
+        self._stopping = False
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._ended: list[Ended] = []
+        self._finished = asyncio.Event()
+        self.ticked_at = self._clocks.monotonic()
+        """When the loop last turned, on the monotonic clock; for the watchdog."""
+
+    def knock(self) -> None:
+        """Say that there may be something to do."""
+        self._news.set()
+
+    @property
+    def paused(self) -> str | None:
+        """Why nothing is posted at the moment, or None."""
+        return str(self._gate.cause) if self._gate.shut else None
+
+    async def run(self) -> None:
+        """Work until stopped, and then until what was under way is written down."""
+        crashed = await self._ledger.recover(now=self._now())
+        if crashed:
+            log.warning("items-uncertain-after-crash", items=crashed)
+        while not self._stopping or self._under_way or self._ended:
+            self.ticked_at = self._clocks.monotonic()
+            self._news.clear()
+            await self._turn()
+            await self._wait()
+        self._finished.set()
+
+    async def stop(self, within: float) -> None:
+        """Claim nothing more, and wait until what was under way is written down.
+
+        Requests that have not ended after so many seconds are cut off; they are uncertain at the next start.
+        """
+        self._stopping = True
+        self._news.set()
+        try:
+            async with asyncio.timeout(within):
+                await self._finished.wait()
+        except TimeoutError:
+            for task in self._under_way:
+                task.cancel()
+
+    async def _turn(self) -> None:
+        """Write down what ended and claim what may be begun, in one transaction; then begin it.
+
+        An answer must not be forgotten: while the state file fails, it is kept and tried again.
+        """
+        ended, self._ended = self._ended, []
+        free = self._places()
+        if not ended and not free:
+            return
+        try:
+            settled = [(one.item, one.settlement) for one in ended]
+            claimed = await self._ledger.turn(settled, free, now=self._now())
+        except StateFileError as error:
+            self._ended = ended + self._ended
+            log.error("state-file-failed", problem=error.message, hint=error.hint)
+            await asyncio.sleep(STATE_FILE_PAUSE_SECONDS)
+            return
+        for one in ended:
+            self._tell(one)
+        for item in claimed:
+            self._begin(item)
+
+    def _places(self) -> int:
+        """How many requests may be begun; none while answers wait that the state file does not take."""
+        if self._stopping or len(self._ended) > self._concurrency:
+            return 0
+        return places(
+            self._gate,
+            now=self._clocks.monotonic(),
+            in_flight=len(self._under_way),
+            concurrency=self._concurrency,
+        )
+
+    def _begin(self, item: Claimed) -> None:
+        task = asyncio.create_task(self._deliver(item, probing=self._gate.shut), name=f"deliver {item.key}")
+        self._under_way.add(task)
+        task.add_done_callback(self._place_is_free)
+
+    def _place_is_free(self, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        self._news.set()
+
+    async def _wait(self) -> None:
+        if self._ended:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                await self._news.wait()
+
+    async def _deliver(self, item: Claimed, *, probing: bool) -> None:
+        began = self._clocks.monotonic()
+        try:
+            answer = await self._poster.post(item.event)
+        except Exception:
+            log.exception("delivery-crashed", key=item.key)
+            answer = Answer(meaning=Meaning.UNCERTAIN, reason=Reason.CRASHED_WHILE_SENDING)
+        seconds = self._clocks.monotonic() - began
+        settlement = decide(
+            item, answer, self._patience, now=self._now(), chance=self._clocks.chance(), probing=probing
+        )
+        self._pass_gate(answer)
+        self._ended.append(Ended(item, settlement, seconds))
+
+    def _pass_gate(self, answer: Answer) -> None:
+        if answer.meaning is Meaning.REFUSED and answer.status is None:
+            return  # refused by our own check: that says nothing about the ACD
+        before = self._gate
+        self._gate = after(
+            before,
+            answer.meaning,
+            answer.reason,
+            self._patience,
+            now=self._clocks.monotonic(),
+            chance=self._clocks.chance(),
+            retry_after=answer.retry_after,
+        )
+        if self._gate.shut and not before.shut:
+            DELIVERY_PAUSED.set(1)
+            log.error("delivery-paused", reason=self._gate.cause, status=answer.status)
+        elif before.shut and not self._gate.shut:
+            DELIVERY_PAUSED.set(0)
+            log.info("delivery-resumed", reason=before.cause)
+
+    def _tell(self, ended: Ended) -> None:
+        item, settlement = ended.item, ended.settlement
+        DELIVERIES.labels(outcome=settlement.outcome, reason=settlement.reason).inc()
+        if settlement.state not in OPEN:
+            ACCEPT_TO_SETTLED_SECONDS.observe(max(0.0, self._clocks.wall() - item.accepted_at / 1000))
+        log.log(
+            logging.WARNING if settlement.state in _UNWELCOME else logging.INFO,
+            f"event-{settlement.state}" if settlement.state is not ItemState.PENDING else "event-later",
+            key=item.key,
+            attempt=item.attempt,
+            acd_event_id=settlement.acd_event_id,
+            reason=settlement.reason,
+            status=settlement.http_status,
+            seconds=round(ended.seconds, 4),
+        )
+
+    def _now(self) -> int:
+        return round(self._clocks.wall() * 1000)

@@ -1,0 +1,237 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.acd.answer import Answer, Meaning
+from bridge.delivery.gate import SLOW_PROBE_SECONDS
+from bridge.delivery.retry import Patience
+from bridge.delivery.worker import Clocks, DeliveryWorker
+from bridge.errors import StateFileError
+from bridge.event import EventDraft
+from bridge.ledger.item import Claimed, NewItem, Settlement
+from bridge.ledger.ledger import Ledger
+from bridge.ledger.state import ItemState
+from bridge.reason import Reason
+from tests.wait import until
+
+CREATED = Answer(meaning=Meaning.CREATED, event_id=1, status=200)
+LATER = Answer(meaning=Meaning.LATER, reason=Reason.ACD_FAILED, status=503)
+UNAUTHORISED = Answer(meaning=Meaning.UNAUTHORISED, reason=Reason.ACD_UNAUTHORISED, status=401)
+UNCERTAIN = Answer(meaning=Meaning.UNCERTAIN, reason=Reason.TIMED_OUT)
+
+
+class Time:
+    """A clock that only the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def clocks(self) -> Clocks:
+        return Clocks(wall=lambda: self.now, monotonic=lambda: self.now, chance=lambda: 1.0)
+
+
+class Poster:
+    """Answers by subject from a script, and remembers what was posted and how much at once."""
+
+    def __init__(self, script: Callable[[str], Answer] = lambda _: CREATED) -> None:
+        self.script = script
+        self.posted: list[str] = []
+        self.under_way = 0
+        self.most_under_way = 0
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def post(self, draft: EventDraft) -> Answer:
+        self.posted.append(draft.subject)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await self.open.wait()
+            return self.script(draft.subject)
+        finally:
+            self.under_way -= 1
+
+
+@asynccontextmanager
+async def working(
+    path: Path, poster: Poster, time: Time, *, concurrency: int = 4
+) -> AsyncIterator[tuple[Ledger, DeliveryWorker]]:
+    ledger = await Ledger.open(path)
+    worker = DeliveryWorker(
+        ledger,
+        poster,  # type: ignore[arg-type] # only `post` is used
+        concurrency=concurrency,
+        patience=Patience(first=1, cap=300, give_up_after=10_000),
+        clocks=time.clocks(),
+    )
+    task = asyncio.create_task(worker.run())
+    try:
+        yield ledger, worker
+    finally:
+        await worker.stop(1)
+        await task
+        await ledger.close()
+
+
+async def accept(ledger: Ledger, *subjects: str, conversation: str = "") -> None:
+    items = [
+        NewItem(
+            key=subject,
+            source="support",
+            kind="mail",
+            place=subject,
+            conversation=conversation or subject,
+            state=ItemState.PENDING,
+            received_at=1,
+            message={},
+            event=EventDraft(type=7, group=12, sender="a@b.c", subject=subject),
+        )
+        for subject in subjects
+    ]
+    await ledger.accept(items, None, now=1_000_000)
+
+
+def settled(ledger: Ledger, state: str, number: int) -> Callable[[], object]:
+    async def holds() -> bool:
+        return (await ledger.totals())[state] == number
+
+    return holds
+
+
+async def test_everything_due_is_posted_within_the_concurrency(tmp_path: Path) -> None:
+    """All items become events; never more requests at once than allowed, and in fact as many."""
+    poster, time = Poster(), Time()
+    poster.open.clear()
+    async with working(tmp_path / "state.db", poster, time, concurrency=3) as (ledger, worker):
+        await accept(ledger, *"abcdefgh")
+        worker.knock()
+        await until(lambda: poster.under_way == 3)
+        poster.open.set()
+        await until(settled(ledger, "created", 8))
+    assert poster.most_under_way == 3
+    assert sorted(poster.posted) == list("abcdefgh")
+
+
+async def test_a_conversation_is_posted_in_order_even_when_one_has_to_wait(tmp_path: Path) -> None:
+    """A message whose first try fails is posted again before the next of its conversation."""
+    failed = False
+
+    def fail_once(subject: str) -> Answer:
+        nonlocal failed
+        if subject == "a" and not failed:
+            failed = True
+            return LATER
+        return CREATED
+
+    poster, time = Poster(fail_once), Time()
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        await accept(ledger, *"abc", conversation="one")
+        worker.knock()
+        await until(lambda: failed)
+        time.now += 10
+        worker.knock()
+        await until(settled(ledger, "created", 3))
+    assert poster.posted == ["a", "a", "b", "c"]
+
+
+async def test_a_wrong_token_pauses_everything_with_one_probe_at_a_time(tmp_path: Path) -> None:
+    """After a 401 nothing is posted until the probe's time; the probe's success lets all go."""
+    poster, time = Poster(lambda _: UNAUTHORISED), Time()
+    async with working(tmp_path / "state.db", poster, time, concurrency=1) as (ledger, worker):
+        await accept(ledger, *"abc")
+        worker.knock()
+        await until(lambda: worker.paused)
+        assert worker.paused == Reason.ACD_UNAUTHORISED
+        assert poster.posted == ["a"]
+        poster.script = lambda _: CREATED
+        time.now += SLOW_PROBE_SECONDS
+        worker.knock()
+        await until(settled(ledger, "created", 3))
+        assert worker.paused is None
+
+
+async def test_an_uncertain_outcome_is_held_and_not_posted_again(tmp_path: Path) -> None:
+    """Where the event may exist, the item waits, and nothing of its conversation overtakes it."""
+    poster, time = Poster(lambda _: UNCERTAIN), Time()
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        await accept(ledger, *"ab", conversation="one")
+        worker.knock()
+        await until(settled(ledger, "uncertain", 1))
+        time.now += 100_000
+        worker.knock()
+        await until(lambda: worker.ticked_at == time.now)
+        assert poster.posted == ["a"]
+
+
+async def test_an_answer_is_kept_until_the_state_file_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk after a successful post must not make the answer forgotten, nor the event posted again."""
+    monkeypatch.setattr("bridge.delivery.worker.STATE_FILE_PAUSE_SECONDS", 0)
+    poster, time = Poster(), Time()
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        real, failures = ledger.turn, 0
+
+        async def failing(
+            settled: Sequence[tuple[Claimed, Settlement]], limit: int, *, now: int
+        ) -> list[Claimed]:
+            nonlocal failures
+            if settled and failures < 3:
+                failures += 1
+                raise StateFileError("the disk is full")
+            return await real(settled, limit, now=now)
+
+        monkeypatch.setattr(ledger, "turn", failing)
+        await accept(ledger, "a")
+        worker.knock()
+        await until(settled(ledger, "created", 1))
+    assert failures == 3
+    assert poster.posted == ["a"]
+
+
+async def test_stopping_lets_requests_under_way_end(tmp_path: Path) -> None:
+    """What was posted is settled before the stop is over, and nothing new is begun."""
+    poster, time = Poster(), Time()
+    poster.open.clear()
+    async with working(tmp_path / "state.db", poster, time, concurrency=1) as (ledger, worker):
+        await accept(ledger, *"ab")
+        worker.knock()
+        await until(lambda: poster.under_way == 1)
+        stopping = asyncio.create_task(worker.stop(5))
+        poster.open.set()
+        await stopping
+        totals = await ledger.totals()
+    assert (totals["created"], totals["pending"]) == (1, 1)
+    assert poster.posted == ["a"]
+
+
+async def test_a_request_that_outlives_the_stop_is_uncertain_afterwards(tmp_path: Path) -> None:
+    """An answer that never came is not taken for a failure: the next start knows that the event may exist."""
+    poster, time = Poster(), Time()
+    poster.open.clear()
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        await accept(ledger, "a")
+        worker.knock()
+        await until(lambda: poster.under_way == 1)
+        await worker.stop(0)
+    async with working(tmp_path / "state.db", Poster(), time) as (ledger, worker):
+        await until(settled(ledger, "uncertain", 1))
+
+
+async def test_a_defect_while_posting_is_uncertain_and_stops_nobody(tmp_path: Path) -> None:
+    """An exception that nobody foresaw may have come after sending; the other items go on."""
+
+    def crash(subject: str) -> Answer:
+        if subject == "a":
+            raise RuntimeError("a defect")
+        return CREATED
+
+    poster, time = Poster(crash), Time()
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        await accept(ledger, *"ab")
+        worker.knock()
+        await until(settled(ledger, "created", 1))
+        await until(settled(ledger, "uncertain", 1))
