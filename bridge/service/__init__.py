@@ -1,0 +1,1 @@
+"""A well-behaved Linux service: systemd notify, watchdog, logging, signals."""

@@ -1,0 +1,1 @@
+"""For operators: status page, metrics, health."""
