@@ -1,0 +1,5 @@
+"""`python -m bridge`, the same as `acd-bridge`."""
+
+from bridge.cli import main
+
+main()

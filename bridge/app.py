@@ -1,0 +1,196 @@
+"""The application: builds, starts and stops all of it. The whole daemon runs in one process, also in tests."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Self
+
+import structlog
+
+from bridge import __version__
+from bridge.accept import Acceptance
+from bridge.acd.client import AcdClient
+from bridge.acd.directory import Directory
+from bridge.closing import Closers
+from bridge.config.model import Config
+from bridge.delivery.post import Poster
+from bridge.delivery.retry import Patience
+from bridge.delivery.worker import DeliveryWorker
+from bridge.errors import StateFileError
+from bridge.intake.imap.mailbox import MailboxIntake
+from bridge.intake.webhook.server import WebhookServer
+from bridge.ledger.ledger import Ledger
+from bridge.metrics import BUILD, OUTBOX_ITEMS, OUTBOX_OLDEST_SECONDS
+from bridge.routing.router import Router
+from bridge.web.server import AdminServer
+from bridge.web.status import Status
+
+log = structlog.get_logger("bridge.app")
+
+STOP_WITHIN_SECONDS = 20.0
+"""For everything together; the unit's TimeoutStopSec is longer."""
+DRAIN_WITHIN_SECONDS = 15.0
+"""For the requests to the ACD that are under way; at least one `acd.timeout` fits."""
+FORGET_EVERY_SECONDS = 3600.0
+TICK_WITHIN_SECONDS = 20.0
+"""A loop that has not turned for so long is stuck; systemd's watchdog then restarts the bridge."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """What a running application is made of."""
+
+    ledger: Ledger
+    worker: DeliveryWorker
+    mailboxes: Sequence[MailboxIntake]
+    webhooks: WebhookServer | None = None
+    admin: AdminServer | None = None
+
+
+class Application:
+    """The running bridge. `start` builds it in the order of the data's way backwards: first where data ends."""
+
+    def __init__(self, config: Config, router: Router) -> None:
+        self._config = config
+        self._router = router
+        self._closers = Closers()
+        self._started_at = datetime.now(UTC)
+        self._stopping = False
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Gets the exception of a part without which the bridge cannot go on."""
+        self.parts: Parts
+
+    @classmethod
+    async def start(cls, config: Config, router: Router) -> Self:
+        """Build and start everything. What was built is taken down again where something fails.
+
+        Raises StateFileError, or OSError where a port cannot be had.
+        """
+        app = cls(config, router)
+        try:
+            await app._build()
+        except BaseException:
+            await app.stop()
+            raise
+        return app
+
+    async def stop(self) -> None:
+        """Take no more in, let the requests under way end, close everything. Safe to call twice."""
+        self._stopping = True
+        await self._closers.close(STOP_WITHIN_SECONDS)
+        if not self.failed.done():
+            self.failed.cancel()
+
+    async def _build(self) -> None:
+        BUILD.info({"version": __version__})
+        ledger = await Ledger.open(self._config.state.path)
+        self._closers.add("state file", ledger.close)
+        worker = await self._build_delivery(ledger)
+        acceptance = Acceptance(self._router, ledger, clock=time.time, knock=worker.knock)
+        self.parts = Parts(ledger=ledger, worker=worker, mailboxes=())
+        self._run("retention", self._forget_old(ledger), vital=False)
+        await self._build_webhooks(acceptance)
+        self._build_mailboxes(acceptance)
+        await self._build_admin()
+
+    async def _build_delivery(self, ledger: Ledger) -> DeliveryWorker:
+        acd = self._config.acd
+        client = AcdClient(acd, token=acd.token.reveal)
+        await client.__aenter__()
+        self._closers.add("ACD client", partial(client.__aexit__, None, None, None))
+        worker = DeliveryWorker(
+            ledger,
+            Poster(client, Directory(client, acd.event_types), phone_plus=acd.phone_plus),
+            concurrency=acd.concurrency,
+            patience=Patience(first=acd.retry_first, cap=acd.retry_cap, give_up_after=acd.give_up_after),
+        )
+        self._run("delivery", worker.run(), vital=True)
+        self._closers.add("requests under way", partial(worker.stop, DRAIN_WITHIN_SECONDS))
+        return worker
+
+    async def _build_webhooks(self, acceptance: Acceptance) -> None:
+        if not self._config.webhook:
+            return
+        server = WebhookServer(self._config.webhook, self._config.listen, acceptance, clock=time.time)
+        self.parts.webhooks = server
+        self._closers.add("webhooks", server.close)
+        await server.start()
+
+    def _build_mailboxes(self, acceptance: Acceptance) -> None:
+        self.parts.mailboxes = [MailboxIntake(mailbox, acceptance) for mailbox in self._config.mailbox]
+        for mailbox, intake in zip(self._config.mailbox, self.parts.mailboxes, strict=True):
+            self._run(f"mailbox {mailbox.name}", intake.run(), vital=False)
+
+    async def _build_admin(self) -> None:
+        if self._config.listen.admin is None:
+            return
+        server = AdminServer(self._config.listen.admin, status=self.status, readiness=self.not_ready_because)
+        self.parts.admin = server
+        self._closers.add("admin pages", server.close)
+        await server.start()
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None], *, vital: bool) -> None:
+        """Run a part as a task of its own. A vital one that ends by itself ends the bridge."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(partial(self._part_ended, vital=vital))
+        self._closers.add(name, partial(_cancel, task))
+
+    def _part_ended(self, task: "asyncio.Task[None]", *, vital: bool) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            log.error("part-crashed", part=task.get_name(), exc_info=error)
+        if vital and not self._stopping and not self.failed.done():
+            self.failed.set_exception(error or RuntimeError(f"{task.get_name()} ended by itself"))
+
+    def alive(self) -> bool:
+        """Whether every loop turns; what systemd's watchdog is told."""
+        oldest = min((self.parts.worker.ticked_at, *(one.tick for one in self.parts.mailboxes)))
+        return time.monotonic() - oldest < TICK_WITHIN_SECONDS
+
+    def not_ready_because(self) -> list[str]:
+        """Why requests should go elsewhere, in words. Remote outages are none: the bridge is there for those."""
+        return ["the bridge is stopping"] if self._stopping else []
+
+    async def _forget_old(self, ledger: Ledger) -> None:
+        """Remove settled items after `state.retention_days`, in small steps, now and every hour."""
+        while True:
+            before = round((time.time() - self._config.state.retention_days * 86400) * 1000)
+            try:
+                while removed := await ledger.remove_settled(before=before):
+                    log.info("old-items-removed", items=removed)
+            except StateFileError as error:
+                log.error("state-file-failed", problem=error.message, hint=error.hint)
+            await asyncio.sleep(FORGET_EVERY_SECONDS)
+
+    def _webhooks_status(self) -> list[dict[str, Any]]:
+        if self.parts.webhooks is None:
+            return []
+        return [{"name": name} | counts for name, counts in self.parts.webhooks.status().items()]
+
+    async def status(self) -> Status:
+        """How it stands, for the status page; also brings the outbox's metrics up to date."""
+        totals = await self.parts.ledger.totals()
+        oldest = await self.parts.ledger.oldest_open()
+        age = None if oldest is None else max(0.0, time.time() - oldest / 1000)
+        for state, number in totals.items():
+            OUTBOX_ITEMS.labels(state=state).set(number)
+        OUTBOX_OLDEST_SECONDS.set(age or 0)
+        return Status(
+            version=__version__,
+            started_at=self._started_at,
+            mailboxes=[mailbox.status() for mailbox in self.parts.mailboxes],
+            webhooks=self._webhooks_status(),
+            items=totals,
+            oldest_open_age=age,
+            paused=self.parts.worker.paused,
+        )
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,126 @@
+"""What can be wrong with a configuration beyond its form: offline, and against the servers it names."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+from bridge.config.load import secret_problems, secrets_of
+from bridge.config.model import Config
+from bridge.errors import AcdError, Problem
+from bridge.intake.webhook.preset import problems_of as webhook_problems
+from bridge.routing.compile import compile_routes, is_template
+
+ONLINE_SECONDS = 60.0
+"""The bound of each server's check; all run at once."""
+STATE_DIRECTORIES = Path("/var/lib")
+"""Where systemd makes a service's StateDirectory= at its start (systemd.exec(5))."""
+
+
+def problems(config: Config) -> list[Problem]:
+    """Every problem found without a network: routes, webhooks, secrets, certificates, state file."""
+    _, of_routes = compile_routes(config.route, zone=config.acd.zone())
+    return [
+        *of_routes,
+        *(problem for webhook in config.webhook for problem in webhook_problems(webhook)),
+        *secret_problems(config),
+        *_certificate_problems(config),
+        *_state_problems(config.state.path),
+    ]
+
+
+def given_by_the_service_manager(config: Config) -> set[str]:
+    """Keys whose problems say nothing where systemd did not start this process, since it gives them then."""
+    if "CREDENTIALS_DIRECTORY" in os.environ:
+        return set()
+    keys = {key for key, secret in secrets_of(config) if secret.credential is not None}
+    folder = config.state.path.parent
+    if not folder.exists() and STATE_DIRECTORIES in folder.parents:
+        keys.add("state.path")
+    return keys
+
+
+async def online_problems(config: Config) -> list[Problem]:
+    """Every problem that the mail servers and the ACD show: each mailbox's sign-in and folders, the ACD's
+    token, and the names of types and groups that the routes give.
+    """
+    # The clients of IMAP and HTTP are large; the offline check and `map` do without.
+    from bridge.intake.imap.probe import probe  # noqa: PLC0415
+
+    checks = [_bounded(f"mailbox[{mailbox.name}]", probe(mailbox)) for mailbox in config.mailbox]
+    checks.append(_bounded("acd.url", _acd_problems(config)))
+    return [problem for found in await asyncio.gather(*checks) for problem in found]
+
+
+async def _bounded(key: str, check: Coroutine[Any, Any, list[Problem]]) -> list[Problem]:
+    try:
+        async with asyncio.timeout(ONLINE_SECONDS):
+            return await check
+    except TimeoutError:
+        return [
+            Problem(key, f"no answer within {ONLINE_SECONDS:g} seconds", "can this machine reach the server?")
+        ]
+
+
+async def _acd_problems(config: Config) -> list[Problem]:
+    from bridge.acd.client import AcdClient  # noqa: PLC0415 - as above
+    from bridge.acd.directory import Directory  # noqa: PLC0415 - as above
+
+    try:
+        async with AcdClient(config.acd, token=config.acd.token.reveal) as client:
+            await client.event_types()
+            return await _name_problems(config, Directory(client, config.acd.event_types))
+    except AcdError as error:
+        return [Problem("acd", error.message, error.hint)]
+
+
+async def _name_problems(config: Config, directory: Any) -> list[Problem]:
+    """Names that the ACD does not have, or has twice. What a template makes is known only per message."""
+    found: list[Problem] = []
+    for key, name in _names(config):
+        resolve = directory.type_id if key.endswith(".type") else directory.group_id
+        try:
+            await resolve(name)
+        except AcdError as error:
+            found.append(Problem(key, error.message, error.hint))
+    return found
+
+
+def _names(config: Config) -> Iterator[tuple[str, str]]:
+    for route in config.route:
+        for field in ("type", "group") if route.event else ():
+            value = getattr(route.event, field)
+            if isinstance(value, str) and not is_template(value):
+                yield f"route[{route.name}].event.{field}", value.strip()
+
+
+def _certificate_problems(config: Config) -> Iterator[Problem]:
+    files = [("acd.ca_file", config.acd.ca_file)]
+    files += [(f"mailbox[{mailbox.name}].ca_file", mailbox.ca_file) for mailbox in config.mailbox]
+    for key, file in files:
+        try:
+            if file is not None:
+                ssl.create_default_context(cafile=file)
+        except OSError as error:
+            reason = error.strerror or "no certificate in it"
+            yield Problem(
+                key, f"{str(file)!r} cannot be used: {reason}", "give a readable file with certificates (PEM)"
+            )
+
+
+def _state_problems(path: Path) -> Iterator[Problem]:
+    """The folder must take the state file and the journals that SQLite lays beside it."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        hint = "make it for the service's user, or give StateDirectory= in the unit"
+        yield Problem("state.path", f"there is no folder {str(folder)!r}", hint)
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield Problem(
+            "state.path", f"this user cannot write in {str(folder)!r}", "run it as the service's user"
+        )
+    elif path.is_dir() or (path.exists() and not os.access(path, os.R_OK | os.W_OK)):
+        yield Problem(
+            "state.path", f"{str(path)!r} is no file that this user can write", "is it the right path?"
+        )

@@ -1,0 +1,95 @@
+"""What every command shares: where the configuration is, how results and errors are printed, exit codes."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import orjson
+import typer
+
+from bridge.config.load import load_config
+from bridge.config.model import Config
+from bridge.errors import BridgeError, ConfigError
+
+DEFAULT_CONFIG = Path("/etc/acd-bridge/bridge.toml")
+
+EXIT_FAILED = 1
+EXIT_USAGE = 64  # sysexits.h EX_USAGE
+EXIT_UNAVAILABLE = 69  # EX_UNAVAILABLE: a server that was asked is not there
+EXIT_STATE = 74  # EX_IOERR: the state file
+EXIT_CONFIG = 78  # EX_CONFIG; systemd does not restart on it
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option(
+        "--config", "-c", envvar="ACD_BRIDGE_CONFIG", help="The configuration file.", show_default=True
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+T = TypeVar("T")
+
+
+def load_or_exit(path: Path) -> Config:
+    """The configuration, or exit code 78 with every problem on stderr."""
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        fail(error, EXIT_CONFIG)
+
+
+def fail(error: BridgeError, code: int = EXIT_FAILED) -> NoReturn:
+    """Say on stderr what happened and what to do, and end with this exit code."""
+    say(f"error: {error.message}")
+    if error.hint:
+        say(f"hint: {error.hint}")
+    raise typer.Exit(code)
+
+
+def say(words: str) -> None:
+    """Words for people, on stderr."""
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document and a line end, on stdout."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table on a terminal; tab-separated lines elsewhere, so that other programs can read them."""
+    if not sys.stdout.isatty():
+        for row in (columns, *rows):
+            sys.stdout.write("\t".join(_cell(value) for value in row) + "\n")
+        sys.stdout.flush()
+        return
+    # Only tables on a terminal need it, and it takes longer to load than most commands take to run.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    table = Table(*columns, header_style="bold", box=None)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    Console(no_color="NO_COLOR" in os.environ).print(table, markup=False)
+
+
+def _cell(value: Any) -> str:
+    """A value in one line; hostile text cannot break the table or steer the terminal."""
+    text = "" if value is None else str(value)
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; a BridgeError ends the command with its words."""
+    try:
+        return asyncio.run(work)
+    except ConfigError as error:
+        fail(error, EXIT_CONFIG)
+    except BridgeError as error:
+        fail(error)

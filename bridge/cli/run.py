@@ -1,0 +1,105 @@
+"""`acd-bridge run`: the service."""
+
+import asyncio
+import contextlib
+import gc
+from pathlib import Path
+from typing import Any
+
+import structlog
+import typer
+import uvloop
+
+from bridge import __version__
+from bridge.app import Application
+from bridge.check import problems
+from bridge.cli.common import (
+    DEFAULT_CONFIG,
+    EXIT_CONFIG,
+    EXIT_FAILED,
+    EXIT_STATE,
+    ConfigOption,
+    fail,
+    load_or_exit,
+)
+from bridge.config.model import Config
+from bridge.errors import BridgeError, ConfigError, StateFileError
+from bridge.routing.compile import compile_routes
+from bridge.service.logging import configure_logging
+from bridge.service.notify import Notifier
+from bridge.service.signals import signals_handled
+from bridge.service.watchdog import keep_watchdog, watchdog_seconds
+
+log = structlog.get_logger("bridge.run")
+
+STATUS_EVERY_SECONDS = 10.0
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command of this file."""
+    root.command("run")(run)
+
+
+def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the service until SIGTERM or SIGINT. Exit code 78 for a configuration that cannot be used."""
+    settings = load_or_exit(config)
+    _check_or_exit(settings, config)
+    configure_logging()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
+    except StateFileError as error:
+        fail(error, EXIT_STATE)
+    except OSError as error:
+        fail(BridgeError(f"cannot start: {error}", hint="is a port of [listen] taken already?"), EXIT_FAILED)
+
+
+async def serve(settings: Config, stop: asyncio.Event | None = None) -> None:
+    """Run the application until `stop` is set or a vital part fails; what failed is raised."""
+    stop = stop or asyncio.Event()
+    notifier = Notifier.from_environment()
+    router, _ = compile_routes(settings.route, zone=settings.acd.zone())
+    with signals_handled(stop):
+        app = await Application.start(settings, router)
+        helpers = [asyncio.create_task(_report_status(app, notifier))]
+        if seconds := watchdog_seconds():
+            helpers.append(asyncio.create_task(keep_watchdog(notifier, app.alive, seconds)))
+        # What was loaded stays for good; the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        try:
+            log.info("started", version=__version__)
+            notifier.ready("started")
+            await _first_of(stop, app.failed)
+        finally:
+            notifier.stopping("draining")
+            log.info("stopping")
+            for helper in helpers:
+                helper.cancel()
+            await app.stop()
+            log.info("stopped")
+
+
+async def _first_of(stop: asyncio.Event, failed: "asyncio.Future[None]") -> None:
+    stopped = asyncio.ensure_future(stop.wait())
+    both: set[asyncio.Future[Any]] = {stopped, failed}
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+    finally:
+        stopped.cancel()
+
+
+async def _report_status(app: Application, notifier: Notifier) -> None:
+    """Keep the line that `systemctl status` shows up to date."""
+    while notifier.listening:
+        with contextlib.suppress(StateFileError):  # the worker says so already
+            notifier.status((await app.status()).line())
+        await asyncio.sleep(STATUS_EVERY_SECONDS)
+
+
+def _check_or_exit(settings: Config, file: Path) -> None:
+    found = problems(settings)
+    if found:
+        fail(ConfigError(str(file), found), EXIT_CONFIG)
