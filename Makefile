@@ -1,0 +1,98 @@
+# make demo: shows the bridge at work. make test: everything that is checked before a change is taken.
+# Both set up .venv on a fresh machine by themselves; a second call is quick.
+
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o=Dpkg::Use-Pty=0
+ROOT_WITH_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+
+.PHONY: help
+help:
+	@echo "make demo         run the bridge with a mail server and an ACD of its own, and watch it"
+	@echo "make test         lint, types, and all tests with branch coverage"
+	@echo "make lint         ruff, mypy, import-linter"
+	@echo "make docs         write the generated pages of docs/ anew"
+	@echo "make constraints  pin the newest versions in constraints.txt"
+	@echo "make clean        remove everything that make has made"
+
+.PHONY: demo
+demo: $(VENV)/.demo
+	@$(BIN)/acd-bridge demo
+
+.PHONY: test
+test: $(VENV)/.dev dovecot lint
+	@$(BIN)/python -m pytest --cov --cov-branch --cov-report=term-missing
+
+.PHONY: lint
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "These files are not formatted; run: $(BIN)/ruff format ."; \
+		$(BIN)/ruff format --check . ; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports
+
+.PHONY: docs
+docs: $(VENV)/.dev
+	@$(BIN)/python -m bridge.config.reference >docs/configuration.md
+	@$(BIN)/python -m docs.reference
+
+.PHONY: constraints
+constraints:
+	@rm -rf $(VENV)
+	@$(MAKE) $(VENV)/.made
+	@$(PIP) install '.[dev,demo]'
+	@{ sed '/^[^#]/,$$d' constraints.txt; $(PIP) freeze --exclude acd-bridge; } > constraints.new
+	@mv constraints.new constraints.txt
+	@touch $(VENV)/.made
+
+.PHONY: clean
+clean:
+	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	@find bridge tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The package is installed editable, so that what runs is always what stands here.
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing the bridge into $(VENV)."
+	@$(PIP) install -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing the bridge and the tools of its tests into $(VENV)."
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is not. Name one: make PYTHON=python3.11 $(MAKECMDGOALS)"; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		if $(ROOT_WITH_APT); then \
+			echo "Installing python3-venv."; \
+			$(APT) update && $(APT) install -y --no-install-recommends python3-venv >/dev/null; \
+		else \
+			echo "Python's venv module is missing. On Debian run as root: apt-get install python3-venv"; exit 1; \
+		fi; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# Dovecot is the real mail server of the integration tests. Without it those tests are skipped, and it is said.
+.PHONY: dovecot
+dovecot:
+	@if command -v dovecot >/dev/null || [ -x /usr/sbin/dovecot ]; then exit 0; fi; \
+	if $(ROOT_WITH_APT); then \
+		echo "Installing dovecot-imapd for the tests."; \
+		if $(APT) update && $(APT) install -y --no-install-recommends dovecot-imapd >/dev/null; then exit 0; fi; \
+		why="apt-get could not install dovecot-imapd"; \
+	else \
+		why="Dovecot is not installed; on Debian run as root: apt-get install dovecot-imapd"; \
+	fi; \
+	echo "NOT RUN ($$why):"; \
+	grep -rl --include='*.py' 'mark\.dovecot' tests | sort | sed 's/^/  /' || true
