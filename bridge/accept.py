@@ -5,6 +5,7 @@ This is the middle of the way of the data: intake -> `accept` -> routing -> ledg
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -55,16 +56,21 @@ class Acceptance:
         return await self._ledger.cursor(source, folder)
 
     def _tell(self, items: Sequence[NewItem], stored: Sequence[Stored]) -> None:
-        for item, one in zip(items, stored, strict=True):
-            if one.new:
-                ITEMS_ACCEPTED.labels(source=item.source, state=item.state).inc()
-                log.info(
-                    "item-accepted", key=item.key, source=item.source, state=item.state, route=item.route,
-                    reason=item.reason,
-                )  # fmt: skip
-            else:
-                log.info("item-known-already", key=item.key, source=item.source, state=one.state)
-        if any(one.new and one.state in OPEN for one in stored):
+        """Pending items are not worth a line each: the delivery writes one about every event."""
+        new = [item for item, one in zip(items, stored, strict=True) if one.new]
+        for (source, state), number in Counter((item.source, item.state) for item in new).items():
+            ITEMS_ACCEPTED.labels(source=source, state=state).inc(number)
+        for item in new:
+            write = log.debug if item.state is ItemState.PENDING else log.info
+            write(
+                "item-accepted",
+                key=item.key,
+                source=item.source,
+                state=item.state,
+                route=item.route,
+                reason=item.reason,
+            )
+        if any(item.state in OPEN for item in new):
             self._knock()
 
 

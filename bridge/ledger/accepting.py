@@ -1,5 +1,6 @@
 """Write functions of the intake: new items, and with them the cursor, in one transaction."""
 
+import hashlib
 import sqlite3
 from collections.abc import Sequence
 
@@ -14,11 +15,11 @@ OPEN_LIST = "('pending', 'sending', 'uncertain', 'held')"
 
 _INSERT = f"""
     INSERT INTO items (key, source, kind, place, conversation, state, reason, detail, route, turn,
-                       received_at, accepted_at, due_at, settled_at, event, message, raw)
+                       received_at, accepted_at, due_at, settled_at, event, digest, message, raw)
     VALUES (:key, :source, :kind, :place, :conversation, :state, :reason, :detail, :route,
             NOT EXISTS (SELECT 1 FROM items INDEXED BY items_open
                         WHERE conversation = :conversation AND state IN {OPEN_LIST}),
-            :received_at, :now, :now, :settled_at, :event, :message, :raw)
+            :received_at, :now, :now, :settled_at, :event, :digest, :message, :raw)
     ON CONFLICT (key) DO NOTHING
 """
 
@@ -34,6 +35,7 @@ def accept(
 
 
 def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
+    event = None if item.event is None else orjson.dumps(item.event.as_dict())
     inserted = conn.execute(
         _INSERT,
         {
@@ -49,7 +51,8 @@ def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
             "received_at": item.received_at,
             "now": now,
             "settled_at": None if item.state in OPEN else now,
-            "event": None if item.event is None else orjson.dumps(item.event.as_dict()).decode(),
+            "event": None if event is None else event.decode(),
+            "digest": None if event is None else hashlib.sha256(event).hexdigest(),
             "message": orjson.dumps(item.message).decode(),
             "raw": item.raw,
         },

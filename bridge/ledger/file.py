@@ -4,6 +4,7 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import IO, Self
@@ -16,13 +17,14 @@ QUICK_CHECK_BYTES = 64 * 1024 * 1024
 """Up to this size the whole file is checked when it is opened for writing; it takes below half a second."""
 
 
-def migrations() -> list[str]:
+@cache
+def migrations() -> tuple[str, ...]:
     """The SQL of every schema version, in order; the first makes version 1."""
     folder = resources.files("bridge.ledger") / "migrations"
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
     )
-    return [file.read_text(encoding="utf-8") for file in files]
+    return tuple(file.read_text(encoding="utf-8") for file in files)
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:

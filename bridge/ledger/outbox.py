@@ -1,8 +1,8 @@
 """Write functions of the delivery: claim what is due, write down what came of it."""
 
-import hashlib
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
@@ -17,10 +17,56 @@ DUE = """
     WHERE state = 'pending' AND turn = 1 AND due_at <= ? ORDER BY due_at, id LIMIT ?
 """
 _CLAIM = f"""
-    UPDATE items SET state = 'sending' WHERE id IN ({DUE})
-    RETURNING id, key, source, conversation, tries, accepted_at, event,
-              (SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE item_id = items.id) AS attempt
+    UPDATE items SET state = 'sending', attempts = attempts + 1 WHERE id IN ({DUE})
+    RETURNING id, key, source, conversation, attempts, tries, accepted_at, event
 """
+_BEGIN_ATTEMPTS = """
+    INSERT INTO attempts (item_id, number, started_at, digest)
+    SELECT id, attempts, ?, digest FROM items WHERE id IN (SELECT value FROM json_each(?))
+"""
+# A batch is one JSON text and one statement for each table: each call into SQLite gives the interpreter's lock
+# away, and getting it back beside a busy event loop costs more than the statement itself.
+_SETTLED = """
+    WITH settled AS (SELECT
+        value ->> 'id' AS id, value ->> 'number' AS number, value ->> 'conversation' AS conversation,
+        value ->> 'state' AS state, value ->> 'outcome' AS outcome, value ->> 'reason' AS reason,
+        value ->> 'words' AS words, value ->> 'http_status' AS http_status,
+        value ->> 'acd_event_id' AS acd_event_id, value ->> 'due_at' AS due_at, value ->> 'counts' AS counts,
+        value ->> 'settled_at' AS settled_at
+        FROM json_each(:settled))
+"""
+_END_ATTEMPTS = f"""{_SETTLED}
+    UPDATE attempts SET ended_at = :now, outcome = settled.outcome, reason = settled.reason,
+        http_status = settled.http_status, words = settled.words, acd_event_id = settled.acd_event_id
+    FROM settled WHERE attempts.item_id = settled.id AND attempts.number = settled.number
+"""
+_MOVE_ITEMS = f"""{_SETTLED}
+    UPDATE items SET state = settled.state, reason = settled.reason, detail = settled.words,
+        due_at = settled.due_at, tries = items.tries + settled.counts, settled_at = settled.settled_at,
+        acd_event_id = coalesce(settled.acd_event_id, items.acd_event_id)
+    FROM settled WHERE items.id = settled.id
+"""
+_RECORD_DUPLICATES = f"""{_SETTLED}
+    INSERT INTO duplicates (acd_event_id, item_id, first_item_id, at)
+    SELECT acd_event_id, id, (SELECT min(first.id) FROM items AS first
+        WHERE first.acd_event_id = settled.acd_event_id AND first.state = 'created'), :now
+    FROM settled WHERE state = 'updated' AND acd_event_id IS NOT NULL
+"""
+_GIVE_TURNS = f"""
+    UPDATE items SET turn = 1 WHERE turn = 0 AND id IN (
+        SELECT (SELECT min(next.id) FROM items AS next INDEXED BY items_open
+            WHERE next.conversation = over.value AND next.state IN {OPEN_LIST})
+        FROM json_each(?) AS over)
+"""
+
+
+def turn(
+    conn: sqlite3.Connection, settled: Sequence[tuple[Claimed, Settlement]], limit: int, now: int
+) -> list[Claimed]:
+    """One turn of the delivery: write down what ended, then claim what may be begun."""
+    if settled:
+        settle(conn, settled, now)
+    return claim(conn, limit, now) if limit > 0 else []
 
 
 def claim(conn: sqlite3.Connection, limit: int, now: int) -> list[Claimed]:
@@ -29,10 +75,8 @@ def claim(conn: sqlite3.Connection, limit: int, now: int) -> list[Claimed]:
     At most one item of a conversation is taken: only the first that is open has its turn.
     """
     rows = conn.execute(_CLAIM, (now, limit)).fetchall()
-    conn.executemany(
-        "INSERT INTO attempts (item_id, number, started_at, digest) VALUES (?, ?, ?, ?)",
-        [(row["id"], row["attempt"], now, hashlib.sha256(row["event"].encode()).hexdigest()) for row in rows],
-    )
+    if rows:
+        conn.execute(_BEGIN_ATTEMPTS, (now, orjson.dumps([row["id"] for row in rows]).decode()))
     return sorted((_claimed(row) for row in rows), key=lambda item: item.id)
 
 
@@ -42,74 +86,46 @@ def _claimed(row: sqlite3.Row) -> Claimed:
         key=row["key"],
         source=row["source"],
         conversation=row["conversation"],
-        attempt=row["attempt"],
+        attempt=row["attempts"],
         tries=row["tries"],
         accepted_at=row["accepted_at"],
         event=EventDraft.from_dict(orjson.loads(row["event"])),
     )
 
 
-def turn(
-    conn: sqlite3.Connection, settled: Sequence[tuple[Claimed, Settlement]], limit: int, now: int
-) -> list[Claimed]:
-    """One turn of the delivery: write down what ended, then claim what may be begun."""
-    for item, settlement in settled:
-        settle(conn, item, settlement, now)
-    return claim(conn, limit, now) if limit > 0 else []
+def settle(conn: sqlite3.Connection, settled: Sequence[tuple[Claimed, Settlement]], now: int) -> None:
+    """Write down how attempts ended and where their items stand now."""
+    batch = [_settled(item, settlement, now) for item, settlement in settled]
+    values = {"settled": orjson.dumps(batch).decode(), "now": now}
+    conn.execute(_END_ATTEMPTS, values)
+    conn.execute(_MOVE_ITEMS, values)
+    if any(settlement.state is ItemState.UPDATED for _, settlement in settled):
+        conn.execute(_RECORD_DUPLICATES, values)
+    over = [item.conversation for item, settlement in settled if settlement.state not in OPEN]
+    if over:
+        conn.execute(_GIVE_TURNS, (orjson.dumps(over).decode(),))
 
 
-def settle(conn: sqlite3.Connection, item: Claimed, settlement: Settlement, now: int) -> None:
-    """Write down how an attempt ended and where the item stands now."""
-    final = settlement.state not in OPEN
-    conn.execute(
-        "UPDATE attempts SET ended_at = ?, outcome = ?, reason = ?, http_status = ?, words = ?, "
-        "acd_event_id = ? WHERE item_id = ? AND number = ?",
-        (
-            now,
-            settlement.outcome,
-            settlement.reason,
-            settlement.http_status,
-            settlement.words,
-            settlement.acd_event_id,
-            item.id,
-            item.attempt,
-        ),
-    )
-    conn.execute(
-        "UPDATE items SET state = ?, reason = ?, detail = ?, due_at = ?, tries = tries + ?, settled_at = ?, "
-        "acd_event_id = coalesce(?, acd_event_id) WHERE id = ?",
-        (
-            settlement.state,
-            settlement.reason,
-            settlement.words,
-            settlement.due_at or now,
-            int(settlement.counts),
-            now if final else None,
-            settlement.acd_event_id,
-            item.id,
-        ),
-    )
-    if settlement.state is ItemState.UPDATED and settlement.acd_event_id is not None:
-        _record_duplicate(conn, item.id, settlement.acd_event_id, now)
-    if final:
-        give_turn(conn, item.conversation)
-
-
-def _record_duplicate(conn: sqlite3.Connection, item_id: int, event_id: int, now: int) -> None:
-    conn.execute(
-        "INSERT INTO duplicates (acd_event_id, item_id, first_item_id, at) VALUES (?1, ?2, "
-        "(SELECT min(id) FROM items WHERE acd_event_id = ?1 AND state = 'created'), ?3)",
-        (event_id, item_id, now),
-    )
+def _settled(item: Claimed, settlement: Settlement, now: int) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "number": item.attempt,
+        "conversation": item.conversation,
+        "state": settlement.state,
+        "outcome": settlement.outcome,
+        "reason": settlement.reason,
+        "words": settlement.words,
+        "http_status": settlement.http_status,
+        "acd_event_id": settlement.acd_event_id,
+        "due_at": settlement.due_at or now,
+        "counts": int(settlement.counts),
+        "settled_at": None if settlement.state in OPEN else now,
+    }
 
 
 def give_turn(conn: sqlite3.Connection, conversation: str) -> None:
     """Let the first open item of a conversation go next."""
-    conn.execute(
-        f"UPDATE items SET turn = 1 WHERE id = (SELECT min(id) FROM items INDEXED BY items_open WHERE conversation = ? "
-        f"AND state IN {OPEN_LIST}) AND turn = 0",
-        (conversation,),
-    )
+    conn.execute(_GIVE_TURNS, (orjson.dumps([conversation]).decode(),))
 
 
 def recover(conn: sqlite3.Connection, now: int) -> int:

@@ -115,7 +115,7 @@ async def test_the_service_says_when_it_is_ready_and_drains_on_sigterm(
         assert process.returncode == 0
     assert "STOPPING=1" in received(notify, told)
     lines = [json.loads(line) for line in log.decode().splitlines()]
-    assert {"started", "item-accepted", "event-created", "stopped"} <= {line["event"] for line in lines}
+    assert {"started", "event-created", "stopped"} <= {line["event"] for line in lines}
     assert "confidential" not in log.decode()
     assert "simulator" not in log.decode()
 

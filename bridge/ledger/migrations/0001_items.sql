@@ -12,13 +12,15 @@ CREATE TABLE items (
     detail        TEXT    NOT NULL DEFAULT '',
     route         TEXT,
     turn          INTEGER NOT NULL,                  -- 1: no earlier item of its conversation is open
-    tries         INTEGER NOT NULL DEFAULT 0,        -- attempts that count for the next waiting time
+    attempts      INTEGER NOT NULL DEFAULT 0,        -- how many there were
+    tries         INTEGER NOT NULL DEFAULT 0,        -- those that count for the next waiting time
     received_at   INTEGER NOT NULL,
     accepted_at   INTEGER NOT NULL,
     due_at        INTEGER NOT NULL,
     settled_at    INTEGER,
     acd_event_id  INTEGER,
     event         TEXT,                              -- JSON of the event draft
+    digest        TEXT,                              -- SHA-256 of that JSON
     message       TEXT    NOT NULL,                  -- JSON: what an operator needs to recognise it
     raw           BLOB                               -- a quarantined webhook's body
 ) STRICT;

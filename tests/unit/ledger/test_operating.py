@@ -17,7 +17,7 @@ def test_a_dead_letter_can_be_posted_again(conn: sqlite3.Connection) -> None:
     """A retried item is due now, under the same key, with its earlier attempts kept."""
     accept(conn, [new_item("a")], None, now=1)
     (item,) = claim(conn, 1, now=1)
-    settle(conn, item, dead(), now=2)
+    settle(conn, [(item, dead())], now=2)
     assert retry(conn, ["a"], now=50) == {"a": True}
     (again,) = claim(conn, 1, now=50)
     assert (again.key, again.attempt, again.tries, again.accepted_at) == ("a", 2, 0, 50)
@@ -27,7 +27,7 @@ def test_what_was_delivered_or_has_no_event_is_not_posted_again(conn: sqlite3.Co
     """A retry neither doubles an event nor posts what never became one, nor what does not exist."""
     accept(conn, [new_item("a"), new_item("q", state=ItemState.QUARANTINED, event=None)], None, now=1)
     (item,) = claim(conn, 1, now=1)
-    settle(conn, item, created(1), now=2)
+    settle(conn, [(item, created(1))], now=2)
     assert retry(conn, ["a", "q", "nobody"], now=3) == {"a": False, "q": False, "nobody": False}
     assert claim(conn, 8, now=3) == []
 
@@ -36,7 +36,7 @@ def test_a_reopened_item_goes_before_later_ones_of_its_conversation(conn: sqlite
     """Order holds over a retry by hand as well."""
     accept(conn, [new_item(key, conversation="one") for key in "ab"], None, now=1)
     (first,) = claim(conn, 8, now=1)
-    settle(conn, first, dead(), now=2)
+    settle(conn, [(first, dead())], now=2)
     retry(conn, ["a"], now=3)
     assert keys_of(claim(conn, 8, now=3)) == ["a"]
 
@@ -45,7 +45,7 @@ def test_a_dropped_item_lets_the_next_one_go(conn: sqlite3.Connection) -> None:
     """Dropping an uncertain item ends it with the operator's reason and unblocks its conversation."""
     accept(conn, [new_item(key, conversation="one") for key in "ab"], None, now=1)
     (first,) = claim(conn, 8, now=1)
-    settle(conn, first, uncertain(), now=2)
+    settle(conn, [(first, uncertain())], now=2)
     assert drop(conn, ["a"], "seen in the ACD", now=3) == {"a": True}
     stored = queries.item(conn, "a")
     assert (stored.state, stored.reason, stored.detail) == (

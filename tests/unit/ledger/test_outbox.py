@@ -32,7 +32,7 @@ def test_what_is_not_due_waits(conn: sqlite3.Connection) -> None:
     """An item put off is claimed when its time has come, not before."""
     accept(conn, [new_item("a")], None, now=1)
     (item,) = claim(conn, 1, now=1)
-    settle(conn, item, later(due_at=100), now=2)
+    settle(conn, [(item, later(due_at=100))], now=2)
     assert claim(conn, 1, now=99) == []
     assert queries.next_due(conn) == 100
     (again,) = claim(conn, 1, now=100)
@@ -49,7 +49,7 @@ def test_the_next_of_a_conversation_goes_when_the_first_is_final(
     first, other = claim(conn, 8, now=1)
     assert (first.key, other.key) == ("a", "z")
     assert claim(conn, 8, now=1) == []
-    settle(conn, first, ending, now=2)
+    settle(conn, [(first, ending)], now=2)
     assert keys_of(claim(conn, 8, now=2)) == ["b"]
 
 
@@ -60,7 +60,7 @@ def test_an_open_item_keeps_the_next_of_its_conversation_waiting(
     """A retry or an uncertain outcome must not let a later message of the conversation overtake."""
     accept(conn, [new_item(key, conversation="one") for key in "ab"], None, now=1)
     (first,) = claim(conn, 8, now=1)
-    settle(conn, first, waiting, now=2)
+    settle(conn, [(first, waiting)], now=2)
     assert claim(conn, 8, now=3) == []
 
 
@@ -70,7 +70,7 @@ def test_items_accepted_later_join_the_queue_of_their_conversation(conn: sqlite3
     (first,) = claim(conn, 8, now=1)
     accept(conn, [new_item("b", conversation="one")], None, now=2)
     assert claim(conn, 8, now=2) == []
-    settle(conn, first, created(1), now=3)
+    settle(conn, [(first, created(1))], now=3)
     assert keys_of(claim(conn, 8, now=3)) == ["b"]
 
 
@@ -78,7 +78,7 @@ def test_a_settled_item_tells_its_outcome(conn: sqlite3.Connection) -> None:
     """State, event, time and the attempt's answer are all kept."""
     accept(conn, [new_item("a")], None, now=1)
     (item,) = claim(conn, 1, now=1)
-    settle(conn, item, dead(), now=9)
+    settle(conn, [(item, dead())], now=9)
     stored = queries.item(conn, "a")
     assert (stored.state, stored.reason, stored.detail, stored.settled_at) == (
         ItemState.DEAD, Reason.ACD_REFUSED, "no such group", 9,
@@ -91,8 +91,8 @@ def test_an_updated_answer_is_recorded_with_both_items(conn: sqlite3.Connection)
     """`UPDATED` names the item that made the event, and the one that went into it."""
     accept(conn, [new_item("a"), new_item("b")], None, now=1)
     first, second = claim(conn, 2, now=1)
-    settle(conn, first, created(77), now=2)
-    settle(conn, second, updated(77), now=3)
+    settle(conn, [(first, created(77))], now=2)
+    settle(conn, [(second, updated(77))], now=3)
     (found,) = queries.duplicates(conn, 10)
     assert (found.key, found.first_key, found.acd_event_id, found.at) == ("b", "a", 77, 3)
     assert found.ticket_number == "DH-1"
@@ -102,7 +102,7 @@ def test_an_updated_answer_for_a_foreign_event_has_no_first_item(conn: sqlite3.C
     """An event that somebody else made is a duplicate all the same."""
     accept(conn, [new_item("a")], None, now=1)
     (item,) = claim(conn, 1, now=1)
-    settle(conn, item, updated(5), now=2)
+    settle(conn, [(item, updated(5))], now=2)
     assert [one.first_key for one in queries.duplicates(conn, 10)] == [None]
 
 
@@ -110,7 +110,7 @@ def test_a_try_that_does_not_count_leaves_the_waiting_time_alone(conn: sqlite3.C
     """Attempts while nobody's event can pass are on record but make no later wait longer."""
     accept(conn, [new_item("a")], None, now=1)
     (item,) = claim(conn, 1, now=1)
-    settle(conn, item, later(due_at=2, counts=False), now=2)
+    settle(conn, [(item, later(due_at=2, counts=False))], now=2)
     (again,) = claim(conn, 1, now=2)
     assert (again.attempt, again.tries) == (2, 0)
 

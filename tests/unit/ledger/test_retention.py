@@ -15,10 +15,10 @@ def test_only_old_items_that_are_over_are_removed(conn: sqlite3.Connection) -> N
     accept(conn, [new_item("bad", state=ItemState.QUARANTINED, event=None)], None, now=1)
     accept(conn, [new_item("dropped", state=ItemState.FILTERED)], None, now=1)
     done, merged, refused, young = claim(conn, 4, now=1)
-    settle(conn, done, created(1), now=10)
-    settle(conn, merged, updated(1), now=10)
-    settle(conn, refused, dead(), now=10)
-    settle(conn, young, created(2), now=99)
+    settle(conn, [(done, created(1))], now=10)
+    settle(conn, [(merged, updated(1))], now=10)
+    settle(conn, [(refused, dead())], now=10)
+    settle(conn, [(young, created(2))], now=99)
     assert remove_settled(conn, before=50) == 3
     left = {item.key for item in queries.items(conn, ItemFilter())}
     assert left == {"dead", "young", "open", "bad"}
