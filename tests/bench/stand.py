@@ -81,7 +81,10 @@ event = {{ type = "Email", group = "Support" }}
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    seconds: float
+    """One round: seconds until the first and until the last event, both since the process was started."""
+
+    first: float
+    last: float
     peak_mib: float
 
 
