@@ -16,7 +16,9 @@ from bridge.acd.client import AcdClient
 from bridge.acd.directory import Directory
 from bridge.closing import Closers
 from bridge.config.model import Config
+from bridge.delivery.clocks import Clocks
 from bridge.delivery.post import Poster
+from bridge.delivery.reconciler import Reconciler
 from bridge.delivery.retry import Patience
 from bridge.delivery.worker import DeliveryWorker
 from bridge.errors import StateFileError
@@ -101,12 +103,20 @@ class Application:
         client = AcdClient(acd, token=acd.token.reveal)
         await client.__aenter__()
         self._closers.add("ACD client", partial(client.__aexit__, None, None, None))
+        poster = Poster(client, Directory(client, acd.event_types), phone_plus=acd.phone_plus)
+        clocks, doubt = Clocks(), asyncio.Event()
         worker = DeliveryWorker(
             ledger,
-            Poster(client, Directory(client, acd.event_types), phone_plus=acd.phone_plus),
+            poster,
             concurrency=acd.concurrency,
-            patience=Patience(first=acd.retry_first, cap=acd.retry_cap, give_up_after=acd.give_up_after),
+            patience=Patience.of(acd),
+            clocks=clocks,
+            doubt=doubt,
         )
+        reconciler = Reconciler(
+            ledger, client, poster, acd=acd, clocks=clocks, news=doubt, knock=worker.knock
+        )
+        self._run("reconciliation", reconciler.run(), vital=True)
         self._run("delivery", worker.run(), vital=True)
         self._closers.add("requests under way", partial(worker.stop, DRAIN_WITHIN_SECONDS))
         return worker

@@ -56,6 +56,9 @@ _LATER = frozenset({408, 425, 429})
 _CONCERNS_EVERYBODY = frozenset({405, 406, 407, 415, 421, 426, 501, 505, 511})
 """Method, media type, protocol, proxy: the same for each event, so the address or the product is wrong."""
 
+_PERHAPS_PASSED_ON = frozenset({502, 504})
+"""A proxy got the request and no answer from the ACD (RFC 9110 sections 15.6.3 and 15.6.5): the event may exist."""
+
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: float | None = None) -> Answer:
     """What the ACD's answer to `POST /acd/events/create` means.
@@ -97,7 +100,7 @@ def read_json(body: bytes) -> Any:
         return None
 
 
-def judge(status: int, *, is_json: bool) -> tuple[Meaning, Reason]:
+def judge(status: int, *, is_json: bool) -> tuple[Meaning, Reason]:  # noqa: PLR0911 - a row of the table each
     """What an HTTP status other than 2xx means. `is_json`: whether the body is a JSON object.
 
     A 404 speaks of the object where its body is JSON, and of the endpoint where it is not.
@@ -110,6 +113,8 @@ def judge(status: int, *, is_json: bool) -> tuple[Meaning, Reason]:
         return Meaning.WRONG_ADDRESS, Reason.ACD_WRONG_ADDRESS
     if 400 <= status < 500:
         return Meaning.REFUSED, Reason.ACD_REFUSED
+    if status in _PERHAPS_PASSED_ON:
+        return Meaning.UNCERTAIN, Reason.ACD_FAILED
     if 500 <= status < 600:
         return Meaning.LATER, Reason.ACD_FAILED
     return Meaning.UNCERTAIN, Reason.ANSWER_UNREADABLE

@@ -28,22 +28,23 @@ class Poster:
     async def post(self, draft: EventDraft) -> Answer:
         """Resolve, check and post the draft."""
         try:
-            request = await self._request_of(draft)
+            request = await self.request_of(draft)
         except (UnknownName, AmbiguousName) as error:
             return Answer(meaning=Meaning.REFUSED, reason=Reason.UNKNOWN_NAME, words=str(error))
         except AcdFailure as error:
             return _names_unread(error)
-        type_name = self._directory.type_name(request.type)
-        request = normalised(request, type_name=type_name, plus=self._phone_plus)
-        if found := problems_of(request, type_name=type_name):
+        if found := problems_of(request, type_name=self._directory.type_name(request.type)):
             return Answer(meaning=Meaning.REFUSED, reason=Reason.INVALID_EVENT, words="; ".join(found))
         return await self._client.create_event(request)
 
-    async def _request_of(self, draft: EventDraft) -> CreateRequest:
+    async def request_of(self, draft: EventDraft) -> CreateRequest:
+        """The request that a draft becomes. Raises UnknownName, AmbiguousName or AcdFailure."""
         fields = draft.as_dict() | {"type": await self._directory.type_id(draft.type)}
         if draft.group is not None:
             fields["group"] = await self._directory.group_id(draft.group)
-        return CreateRequest(**fields)
+        request = CreateRequest(**fields)
+        type_name = self._directory.type_name(request.type)
+        return normalised(request, type_name=type_name, plus=self._phone_plus)
 
 
 def _names_unread(error: AcdFailure) -> Answer:

@@ -1,10 +1,12 @@
 """What an answer of the ACD means for its item: a decision as a value, without clock, chance or network."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import tenacity
 
 from bridge.acd.answer import Answer, Meaning
+from bridge.config.model import Acd
 from bridge.ledger.item import Claimed, Settlement
 from bridge.ledger.state import ItemState
 from bridge.reason import Reason
@@ -20,6 +22,11 @@ class Patience:
     first: float
     cap: float
     give_up_after: float
+
+    @classmethod
+    def of(cls, acd: Acd) -> Self:
+        """The configured one."""
+        return cls(first=acd.retry_first, cap=acd.retry_cap, give_up_after=acd.give_up_after)
 
 
 def wait_seconds(tries: int, patience: Patience, chance: float) -> float:

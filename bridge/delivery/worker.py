@@ -6,14 +6,12 @@ Retries are rows with a time, not sleeping tasks; so they survive a restart and 
 import asyncio
 import contextlib
 import logging
-import random
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from bridge.acd.answer import Answer, Meaning
+from bridge.delivery.clocks import Clocks
 from bridge.delivery.gate import Gate, after, places
 from bridge.delivery.post import Poster
 from bridge.delivery.retry import Patience, decide
@@ -31,15 +29,6 @@ LOOK_AGAIN_SECONDS = 1.0
 STATE_FILE_PAUSE_SECONDS = 2.0
 
 _UNWELCOME = frozenset({ItemState.DEAD, ItemState.UNCERTAIN})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
-    """Time and chance, handed in so that tests own them."""
-
-    wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    chance: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +52,14 @@ class DeliveryWorker:
         concurrency: int,
         patience: Patience,
         clocks: Clocks | None = None,
+        doubt: asyncio.Event | None = None,
     ) -> None:
         self._ledger = ledger
         self._poster = poster
         self._concurrency = concurrency
         self._patience = patience
         self._clocks = clocks or Clocks()
+        self._doubt = doubt or asyncio.Event()
         self._gate = Gate()
         self._news = asyncio.Event()
         self._stopping = False
@@ -92,6 +83,7 @@ class DeliveryWorker:
         crashed = await self._ledger.recover(now=self._now())
         if crashed:
             log.warning("items-uncertain-after-crash", items=crashed)
+            self._doubt.set()
         while not self._stopping or self._under_way or self._ended:
             self.ticked_at = self._clocks.monotonic()
             self._news.clear()
@@ -132,6 +124,8 @@ class DeliveryWorker:
             return
         for one in ended:
             self._tell(one)
+        if any(one.settlement.state is ItemState.UNCERTAIN for one in ended):
+            self._doubt.set()
         for item in claimed:
             self._begin(item)
 

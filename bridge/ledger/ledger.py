@@ -2,13 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from bridge.cursor import FolderCursor
-from bridge.ledger import accepting, outbox, queries, retention
+from bridge.ledger import accepting, doubt, outbox, queries, retention
+from bridge.ledger.doubt import Doubt, Found
 from bridge.ledger.file import ServiceLock, explained, open_for_reading
 from bridge.ledger.item import Claimed, NewItem, Settlement, Stored
 from bridge.ledger.writer import Writer
@@ -61,6 +62,18 @@ class Ledger:
         The claimed items' attempts are on disk when this returns, before any request is sent.
         """
         return await self._writer.write(partial(outbox.turn, settled=settled, limit=limit, now=now))
+
+    async def doubts(self) -> list[Doubt]:
+        """The oldest uncertain items."""
+        return await self._read(doubt.doubts)
+
+    async def owners(self, event_ids: Sequence[int]) -> dict[int, int]:
+        """Which of these events belong to an item, and when its attempt had ended."""
+        return await self._read(partial(doubt.owners, event_ids=event_ids))
+
+    async def resolve(self, found: Sequence[Found], again: Sequence[Doubt], *, now: int) -> Mapping[str, str]:
+        """Settle what was found and make the others due again; each item's new state by its key."""
+        return await self._writer.write(partial(doubt.resolve, found=found, again=again, now=now))
 
     async def recover(self, *, now: int) -> int:
         """At start: what was being sent is uncertain now. Returns how many."""

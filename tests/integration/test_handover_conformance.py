@@ -33,7 +33,12 @@ async def handover(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 def message(digest: str, **more: Any) -> Message:
-    plain: dict[str, Any] = {"source": "support", "kind": Kind.MAIL, "folder": "INBOX", "place": f"INBOX/1/{digest}"}
+    plain: dict[str, Any] = {
+        "source": "support",
+        "kind": Kind.MAIL,
+        "folder": "INBOX",
+        "place": f"INBOX/1/{digest}",
+    }
     return Message(**(plain | {"digest": digest, "received_at": datetime.now(UTC)} | more))
 
 

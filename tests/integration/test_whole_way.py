@@ -156,29 +156,87 @@ async def test_an_outage_delays_and_loses_nothing(tmp_path: Path, acd: Simulator
         assert settled == sorted(settled, key=lambda moment: moment or 0)
 
 
-@pytest.mark.parametrize("stage", [Stage.BEFORE_READING, Stage.AFTER_READING, Stage.AFTER_DOING])
-async def test_a_connection_lost_after_sending_is_uncertain(
-    tmp_path: Path, acd: Simulator, stage: Stage
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconciliation without its pause between two readings."""
+    monkeypatch.setattr("bridge.delivery.reconciler.LEAST_BETWEEN_READINGS", 0.05)
+
+
+LOST = {
+    "dropped before reading": Fault(kind=Kind.DROP, when=Stage.BEFORE_READING, count=1),
+    "dropped after reading": Fault(kind=Kind.DROP, when=Stage.AFTER_READING, count=1),
+    "dropped after creating": Fault(kind=Kind.DROP, when=Stage.AFTER_DOING, count=1),
+    "half an answer": Fault(kind=Kind.HALF, count=1),
+    "nonsense after creating": Fault(
+        kind=Kind.STATUS, when=Stage.AFTER_DOING, status=200, body="nonsense", count=1
+    ),
+    "a proxy's time-out after creating": Fault(
+        kind=Kind.STATUS, when=Stage.AFTER_DOING, status=504, body="html", count=1
+    ),
+    "a proxy's time-out without creating": Fault(kind=Kind.STATUS, status=504, body="html", count=1),
+}
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("name", LOST)
+async def test_what_is_uncertain_is_looked_up_and_neither_lost_nor_doubled(
+    tmp_path: Path, acd: Simulator, name: str
 ) -> None:
-    """The event may exist, so it is held and not posted again."""
-    config = config_of(tmp_path, acd, webhooks=[OPEN_DESK])
+    """Whether the event was made or not before the answer was lost: in the end there is exactly one."""
+    config = config_of(tmp_path, acd, webhooks=[OPEN_DESK], settle=0.2)
     async with bridge(config) as app:
-        acd.faults.add(Fault(kind=Kind.DROP, when=stage, path="/acd/events/create"))
+        acd.faults.add(LOST[name].model_copy(update={"path": "/acd/events/create"}))
         await post(app, ticket("DH-1"), "m1")
-        await until(lambda: totals(config)["uncertain"] == 1)
+        await until(lambda: totals(config)["created"] == 1, within=10)
+    (event,) = acd.events
     (item,) = items(config)
-    assert item.reason == Reason.CONNECTION_LOST
-    assert [one.outcome for one in attempts(config, item)] == ["uncertain"]
+    assert item.acd_event_id == event["ID"]
+    assert attempts(config, item)[0].outcome == "uncertain"
 
 
-async def test_nonsense_from_the_acd_is_uncertain(tmp_path: Path, acd: Simulator) -> None:
-    """A 200 that cannot be read proves nothing."""
-    config = config_of(tmp_path, acd, webhooks=[OPEN_DESK])
+@pytest.mark.usefixtures("soon")
+async def test_a_lost_update_makes_no_second_event(tmp_path: Path, acd: Simulator) -> None:
+    """The answer UPDATED was lost: the item is posted again, goes into the same event, and is on record as that."""
+    config = config_of(tmp_path, acd, webhooks=[OPEN_DESK], settle=0.2)
     async with bridge(config) as app:
-        acd.faults.add(Fault(kind=Kind.STATUS, status=200, body="nonsense", path="/acd/events/create"))
         await post(app, ticket("DH-1"), "m1")
-        await until(lambda: totals(config)["uncertain"] == 1)
-    assert items(config)[0].reason == Reason.ANSWER_UNREADABLE
+        await until(lambda: totals(config)["created"] == 1)
+        acd.faults.add(Fault(kind=Kind.DROP, when=Stage.AFTER_DOING, count=1, path="/acd/events/create"))
+        await post(app, ticket("DH-1"), "m2")
+        await until(lambda: totals(config)["updated"] == 1, within=10)
+    assert len(acd.events) == 1
+    assert [one.key for one in duplicates(config)] == [items(config)[1].key]
+
+
+@pytest.mark.usefixtures("soon")
+async def test_while_the_list_cannot_be_read_the_item_waits(tmp_path: Path, acd: Simulator) -> None:
+    """Without the list nobody knows; the item is posted again only when the list says that it must be."""
+    config = config_of(tmp_path, acd, webhooks=[OPEN_DESK], settle=0.1)
+    async with bridge(config) as app:
+        acd.faults.add(Fault(kind=Kind.STATUS, status=500, path="/acd/events"))
+        acd.faults.add(Fault(kind=Kind.DROP, when=Stage.AFTER_DOING, count=1, path="/acd/events/create"))
+        await post(app, ticket("DH-1"), "m1")
+        await until(lambda: sum(one["path"].endswith("/acd/events") for one in acd.requests) >= 3, within=10)
+        assert totals(config)["uncertain"] == 1
+        acd.faults.clear()
+        await until(lambda: totals(config)["created"] == 1, within=10)
+    assert len(acd.events) == 1
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_crash_while_sending_is_reconciled_at_the_next_start(tmp_path: Path, acd: Simulator) -> None:
+    """The request had reached the ACD when the bridge was cut off: the next start finds the event."""
+    config = config_of(tmp_path, acd, webhooks=[OPEN_DESK], settle=0.1)
+    acd.faults.add(
+        Fault(kind=Kind.LATENCY, when=Stage.AFTER_DOING, seconds=30, count=1, path="/acd/events/create")
+    )
+    async with bridge(config) as app:
+        await post(app, ticket("DH-1"), "m1")
+        await until(lambda: len(acd.events) == 1)
+        await app.parts.worker.stop(0)
+    async with bridge(config):
+        await until(lambda: totals(config)["created"] == 1, within=10)
+    assert len(acd.events) == 1
 
 
 async def test_a_refused_event_is_a_dead_letter_and_the_next_goes_on(tmp_path: Path, acd: Simulator) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from bridge.acd.answer import Answer, Meaning
+from bridge.delivery.clocks import Clocks
 from bridge.delivery.gate import SLOW_PROBE_SECONDS
 from bridge.delivery.retry import Patience
-from bridge.delivery.worker import Clocks, DeliveryWorker
+from bridge.delivery.worker import DeliveryWorker
 from bridge.errors import StateFileError
 from bridge.event import EventDraft
 from bridge.ledger.item import Claimed, NewItem, Settlement

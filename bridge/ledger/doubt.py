@@ -1,0 +1,106 @@
+"""Items whose event may exist: which they are, who owns which event, and what was found out about them."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from bridge.event import EventDraft
+from bridge.ledger.outbox import give_turn
+from bridge.reason import Reason
+
+MOST_DOUBTS = 1000
+"""So many are looked for in one reading of the ACD's list; the others follow in the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """An uncertain item and its last attempt. Times are milliseconds since 1970 in UTC."""
+
+    id: int
+    key: str
+    conversation: str
+    event: EventDraft
+    attempt: int
+    sent_at: int
+    """When the attempt began, written before its request left."""
+    ended_at: int
+    """When its outcome was given up on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The event of an item was found in the ACD's list."""
+
+    doubt: Doubt
+    acd_event_id: int
+
+
+def doubts(conn: sqlite3.Connection) -> list[Doubt]:
+    """The oldest uncertain items."""
+    rows = conn.execute(
+        "SELECT i.id, i.key, i.conversation, i.event, a.number AS attempt, a.started_at AS sent_at, "
+        "coalesce(a.ended_at, a.started_at) AS ended_at "
+        "FROM items i JOIN attempts a ON a.item_id = i.id AND a.number = i.attempts "
+        "WHERE i.state = 'uncertain' ORDER BY i.id LIMIT ?",
+        (MOST_DOUBTS,),
+    )
+    return [
+        Doubt(**(dict(row) | {"event": EventDraft.from_dict(orjson.loads(row["event"]))}))
+        for row in rows.fetchall()
+    ]
+
+
+def owners(conn: sqlite3.Connection, event_ids: Iterable[int]) -> dict[int, int]:
+    """Which of these events belong to an item already, and when its attempt had ended."""
+    rows = conn.execute(
+        "SELECT acd_event_id, min(settled_at) AS settled_at FROM items WHERE acd_event_id IN "
+        "(SELECT value FROM json_each(?)) AND settled_at IS NOT NULL GROUP BY acd_event_id",
+        (orjson.dumps(list(event_ids)).decode(),),
+    )
+    return {row["acd_event_id"]: row["settled_at"] for row in rows.fetchall()}
+
+
+def resolve(
+    conn: sqlite3.Connection, found: Sequence[Found], again: Sequence[Doubt], now: int
+) -> Mapping[str, str]:
+    """Settle the items whose event was found, and make the others due again; each item's new state by its key.
+
+    An item that an operator has decided about meanwhile stays as it is.
+    """
+    states = {one.doubt.key: _settle(conn, one, now) for one in found}
+    states |= {doubt.key: _post_again(conn, doubt, now) for doubt in again}
+    return {key: state for key, state in states.items() if state}
+
+
+def _settle(conn: sqlite3.Connection, found: Found, now: int) -> str:
+    moved = conn.execute(
+        "UPDATE items SET state = 'created', reason = ?, detail = ?, acd_event_id = ?, settled_at = ? "
+        "WHERE id = ? AND state = 'uncertain' AND attempts = ?",
+        (
+            Reason.NONE,
+            "its event was found in the ACD's list",
+            found.acd_event_id,
+            now,
+            found.doubt.id,
+            found.doubt.attempt,
+        ),
+    ).rowcount
+    if not moved:
+        return ""
+    conn.execute(
+        "UPDATE attempts SET acd_event_id = ? WHERE item_id = ? AND number = ?",
+        (found.acd_event_id, found.doubt.id, found.doubt.attempt),
+    )
+    give_turn(conn, found.doubt.conversation)
+    return "created"
+
+
+def _post_again(conn: sqlite3.Connection, doubt: Doubt, now: int) -> str:
+    moved = conn.execute(
+        "UPDATE items SET state = 'pending', detail = ?, due_at = ?, tries = tries + 1 "
+        "WHERE id = ? AND state = 'uncertain' AND attempts = ?",
+        ("its event was not in the ACD's list", now, doubt.id, doubt.attempt),
+    ).rowcount
+    return "pending" if moved else ""

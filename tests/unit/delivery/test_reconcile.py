@@ -1,0 +1,134 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.acd.record import AcdEvent
+from bridge.acd.request import CreateRequest
+from bridge.delivery.reconcile import SKEW, Suspect, acd_clock, find_events, says_the_same
+from bridge.event import EventDraft
+from bridge.ledger.doubt import Doubt
+
+SENT = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
+ACD_CLOCK = timedelta(hours=1)
+DRAFT = EventDraft(type=7, group=12, sender="anna@example.org", subject="Printer", user_data="DH-1")
+
+
+def suspect(number: int = 1, *, seconds: float = 0, **fields: Any) -> Suspect:
+    request = CreateRequest(**(DRAFT.as_dict() | fields))
+    sent_at = round((SENT + timedelta(seconds=seconds)).timestamp() * 1000)
+    doubt = Doubt(
+        id=number, key=f"k{number}", conversation="c", event=DRAFT, attempt=1, sent_at=sent_at, ended_at=sent_at
+    )  # fmt: skip
+    return Suspect(doubt, request)
+
+
+def event(number: int, *, seconds: float = 1, changed: float | None = None, **fields: Any) -> AcdEvent:
+    """An event that the ACD created so many seconds after SENT, by its own clock."""
+    created = SENT.replace(tzinfo=None) + ACD_CLOCK + timedelta(seconds=seconds)
+    modified = created if changed is None else created + timedelta(seconds=changed - seconds)
+    record = {
+        "ID": number, "AcdEventTypesID": 7, "AcdGroupsID": 12, "Sender": "anna@example.org", "Subject": "Printer",
+        "UserData": "DH-1", "dtCreated": created.isoformat(timespec="milliseconds"),
+        "dtLastModified": modified.isoformat(timespec="milliseconds"),
+    }  # fmt: skip
+    return AcdEvent.model_validate(record | fields)
+
+
+def found(suspects: list[Suspect], listed: list[AcdEvent], owned: set[int] | None = None) -> dict[int, int]:
+    result = find_events(suspects, listed, owned or set(), ACD_CLOCK)
+    return {one.doubt.id: one.acd_event_id for one in result}
+
+
+def test_an_event_that_says_the_same_is_the_one() -> None:
+    """Made after the request was sent, nobody else's, all fields alike: the request got through."""
+    assert found([suspect()], [event(5)]) == {1: 5}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"AcdEventTypesID": 5},
+        {"AcdGroupsID": 13},
+        {"Sender": "bo@example.org"},
+        {"Subject": "Printers"},
+        {"UserData": "DH-2"},
+    ],
+)
+def test_an_event_that_says_something_else_is_not(other: dict[str, Any]) -> None:
+    """Each field that the ACD lists is compared."""
+    assert found([suspect()], [event(5, **other)]) == {}
+
+
+@pytest.mark.parametrize("missing", ["AcdEventTypesID", "AcdGroupsID", "Sender", "Subject", "UserData"])
+def test_a_field_that_the_acd_does_not_list_is_not_compared(missing: str) -> None:
+    """Which fields a list holds is not documented; what is not there cannot differ."""
+    nothing: dict[str, Any] = {missing: None}
+    assert says_the_same(suspect().request, event(5, **nothing))
+
+
+def test_an_event_of_another_item_is_not_taken() -> None:
+    """Two mails with the same words are two events; the first one's is not the second one's."""
+    assert found([suspect()], [event(5)], owned={5}) == {}
+
+
+def test_an_event_from_before_is_not_taken() -> None:
+    """What was there before the request was sent cannot have come of it; a little skew is allowed."""
+    skew = SKEW.total_seconds()
+    assert found([suspect()], [event(5, seconds=-skew - 0.1)]) == {}
+    assert found([suspect()], [event(5, seconds=-skew)]) == {1: 5}
+
+
+def test_the_pair_of_groups_is_compared_where_it_was_sent() -> None:
+    """A request for configuration and agent group is found by them; the ACD's own group does not count then."""
+    sent = suspect(group=None, config_group=1, agent_group=2)
+    same = event(5, AcdGroupsID=99, AcdConfigurationGroupsID=1, AcdAgentGroupsID=2)
+    assert found([sent], [same]) == {1: 5}
+    assert found([sent], [event(5, AcdConfigurationGroupsID=1, AcdAgentGroupsID=3)]) == {}
+
+
+def test_identical_items_are_interchangeable_and_the_oldest_are_settled() -> None:
+    """Three in doubt and two such events: the two oldest have theirs, the third is posted again."""
+    suspects = [suspect(3, seconds=2), suspect(1), suspect(2, seconds=1)]
+    assert found(suspects, [event(6, seconds=3), event(5, seconds=2)]) == {1: 5, 2: 6}
+
+
+@given(
+    st.lists(st.integers(0, 20), max_size=6),
+    st.lists(st.integers(-80, 30), max_size=6),
+    st.sets(st.integers(0, 5)),
+)
+def test_no_event_is_given_away_twice_and_as_many_as_possible_are_found(
+    sent: list[int], created: list[int], taken: set[int]
+) -> None:
+    """Whatever the times: one event for one item, never an owned one, and no free one that would fit is left."""
+    suspects = [suspect(number + 1, seconds=at) for number, at in enumerate(sent)]
+    listed = [event(number + 1, seconds=at) for number, at in enumerate(created)]
+    owned = {number + 1 for number in taken}
+    result = found(suspects, listed, owned)
+    assert len(set(result.values())) == len(result)
+    assert not owned & set(result.values())
+    free = {one.id: at for one, at in zip(listed, created, strict=True) if one.id not in owned}
+    left = [at for number, at in free.items() if number not in result.values()]
+    unsettled = [at for number, at in enumerate(sent) if number + 1 not in result]
+    assert not any(at >= due - SKEW.total_seconds() for at in left for due in unsettled)
+
+
+def test_an_older_event_that_changed_proves_nothing() -> None:
+    """Events change when agents look at them; an item is never settled by that."""
+    assert found([suspect()], [event(5, seconds=-3600, changed=1)]) == {}
+
+
+def test_the_acds_clock_is_read_off_our_own_events() -> None:
+    """The middle of what known events show, whatever zone is configured."""
+    owned = {number: round((SENT + timedelta(seconds=1)).timestamp() * 1000) for number in (1, 2, 3)}
+    listed = [event(1), event(2), event(3, seconds=500), event(4, seconds=9999)]
+    assert acd_clock(listed, owned, ZoneInfo("Asia/Tokyo")) == ACD_CLOCK
+
+
+def test_without_events_of_our_own_the_zone_decides() -> None:
+    """A fresh start has nothing else to go by."""
+    assert acd_clock([event(4)], {}, ZoneInfo("Asia/Tokyo")) == timedelta(hours=9)
