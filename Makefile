@@ -17,6 +17,7 @@ help:
 	@echo "make demo         run the bridge with a mail server and an ACD of its own, and watch it"
 	@echo "make test         lint, types, and all tests with branch coverage"
 	@echo "make lint         ruff, mypy, import-linter"
+	@echo "make torture      kill -9 the service 300 times, and count what was lost or doubled"
 	@echo "make docs         write the generated pages of docs/ anew"
 	@echo "make constraints  pin the newest versions in constraints.txt"
 	@echo "make clean        remove everything that make has made"
@@ -36,6 +37,10 @@ lint: $(VENV)/.dev
 		$(BIN)/ruff format --check . ; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports
+
+.PHONY: torture
+torture: $(VENV)/.dev
+	@ACD_BRIDGE_KILLS=300 $(BIN)/python -m pytest tests/torture
 
 .PHONY: docs
 docs: $(VENV)/.dev
