@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
 
 from bridge.intake.webhook.limits import Limits
+from bridge.intake.webhook.log_pace import LogPace
 from bridge.intake.webhook.refused import RETRY_AFTER_SECONDS
 
 log = structlog.get_logger("bridge.webhook")
@@ -33,13 +34,19 @@ class BoundedServer(web.Server):
         super().__init__(handler, **options)
         self._limits = limits
         self._options = options
+        self._log_pace = LogPace()
 
     def __call__(self) -> asyncio.Protocol:  # type: ignore[override] # aiohttp types it too narrowly
         """The protocol of a new connection."""
         if len(self.connections) >= self._limits.connections:
-            log.warning("webhook-connections-full", connections=self._limits.connections)
+            self._tell_full()
             return _Full()
         return Connection(self, self._limits, self._options)
+
+    def _tell_full(self) -> None:
+        unlogged = self._log_pace.unlogged("full", asyncio.get_running_loop().time())
+        if unlogged is not None:
+            log.warning("webhook-connections-full", connections=self._limits.connections, unlogged=unlogged)
 
 
 class Connection(web.RequestHandler):
@@ -92,6 +99,7 @@ class _Full(asyncio.Protocol):
     """Tells a connection too many to come later."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(_FULL)
-            transport.close()
+        # A cast and no isinstance(): the transports of uvloop are none of asyncio's classes.
+        stream = cast("asyncio.WriteTransport", transport)
+        stream.write(_FULL)
+        stream.close()

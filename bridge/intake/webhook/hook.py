@@ -1,8 +1,8 @@
 """One webhook's door: the checks in their order, and the handing over.
 
-client address -> rate -> size -> body -> signature, freshness, password -> decompression -> mapping ->
+client address -> size -> body -> signature, freshness, password -> rate -> decompression -> mapping ->
 on disk -> 200. Nothing is parsed before it was proved genuine, and nothing is acknowledged before it is
-on disk.
+on disk. The rate is that of believed requests: a stranger's garbage does not use it up.
 """
 
 import math
@@ -20,10 +20,13 @@ from bridge.errors import BridgeError
 from bridge.intake.handover import Handover, Incoming, Unreadable
 from bridge.intake.webhook.answer import accepted, refused
 from bridge.intake.webhook.authentication import Authentication, SecretsMissingError
-from bridge.intake.webhook.client import IPNetwork, client_address, is_in
+from bridge.intake.webhook.client import IPAddress, IPNetwork, client_address, is_in
+from bridge.intake.webhook.doubted import DoubtedClients
+from bridge.intake.webhook.limits import Limits
+from bridge.intake.webhook.log_pace import LogPace
 from bridge.intake.webhook.mapping import map_body, unreadable
 from bridge.intake.webhook.rate import TokenBucket
-from bridge.intake.webhook.reading import BodyReader
+from bridge.intake.webhook.reading import BodyReader, Bound
 from bridge.intake.webhook.refused import RefusedError, busy
 from bridge.intake.webhook.signature import SignedRequest
 from bridge.intake.webhook.source import Source
@@ -45,23 +48,28 @@ class Hook:
         *,
         trusted_proxies: Sequence[IPNetwork],
         bodies: BodyReader,
+        doubted: DoubtedClients,
+        limits: Limits,
         clock: Callable[[], float],
     ) -> None:
         self._source = source
         self._handover = handover
         self._trusted_proxies = trusted_proxies
         self._bodies = bodies
+        self._doubted = doubted
+        self._limits = limits
         self._clock = clock
         self._authentication = Authentication(source)
         self._bucket = TokenBucket(source.webhook.rate, clock())
+        self._log_pace = LogPace()
         self.tally = Tally(source.name)
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Check, take in, answer. A request's own failure never raises."""
         try:
-            self._check_client(request)
-            self._check_rate()
-            incoming = await self._read(request)
+            client = self._client(request)
+            self._check_client(client)
+            incoming = await self._read(request, client)
             await self._hand_over(incoming)
         except RefusedError as why:
             return self._refuse(why)
@@ -69,13 +77,13 @@ class Hook:
             return self._refuse(RefusedError(400, "broken-transfer"))
         return accepted()
 
-    def _check_client(self, request: web.BaseRequest) -> None:
-        allowed = self._source.webhook.allow
-        if not allowed:
-            return
+    def _client(self, request: web.BaseRequest) -> IPAddress | None:
         forwarded = request.headers.getall("X-Forwarded-For", ())
-        client = client_address(request.remote, forwarded, self._trusted_proxies)
-        if client is None or not is_in(client, allowed):
+        return client_address(request.remote, forwarded, self._trusted_proxies)
+
+    def _check_client(self, client: IPAddress | None) -> None:
+        allowed = self._source.webhook.allow
+        if allowed and (client is None or not is_in(client, allowed)):
             raise RefusedError(403, "client-not-allowed")
 
     def _check_rate(self) -> None:
@@ -83,13 +91,22 @@ class Hook:
         if wait:
             raise busy("rate", math.ceil(wait))
 
-    async def _read(self, request: web.BaseRequest) -> Incoming:
-        async with self._bodies.body(request, self._source.webhook.max_bytes) as raw:
+    async def _read(self, request: web.BaseRequest, client: IPAddress | None) -> Incoming:
+        async with self._bodies.body(request, self._bound(request, client)) as raw:
+            self._authenticate(request, raw, client)
+            self._check_rate()
             return self._incoming(request, raw)
+
+    def _bound(self, request: web.BaseRequest, client: IPAddress | None) -> Bound:
+        """413 tells a helpdesk to give up; a doubted client may come again with the same body."""
+        largest, small = self._source.webhook.max_bytes, self._limits.doubted_bytes
+        fits = (request.content_length or 0) <= largest
+        if fits and small < largest and self._doubted.doubts(client, self._clock()):
+            return Bound(small, busy("client-doubted"))
+        return Bound(largest, RefusedError(413, "too-large"))
 
     def _incoming(self, request: web.BaseRequest, raw: bytes) -> Incoming:
         now = self._clock()
-        self._authenticate(request, raw, now)
         received_at = datetime.fromtimestamp(now, UTC)
         try:
             body = decoded(raw, request.headers.get("Content-Encoding", ""), self._source.webhook.max_bytes)
@@ -99,7 +116,8 @@ class Hook:
             self._source, body=body, headers=request.headers, query=request.query, received_at=received_at
         )
 
-    def _authenticate(self, request: web.BaseRequest, raw: bytes, now: float) -> None:
+    def _authenticate(self, request: web.BaseRequest, raw: bytes, client: IPAddress | None) -> None:
+        now = self._clock()
         signed = SignedRequest(
             body=raw, headers=_all_values(request), method=request.method, uri=_address_of(request)
         )
@@ -108,6 +126,7 @@ class Hook:
         except SecretsMissingError as error:
             raise busy("secret-unusable") from error
         if reason is not None:
+            self._doubted.charge(client, now)
             raise RefusedError(401, reason)
 
     async def _hand_over(self, incoming: Incoming) -> None:
@@ -125,18 +144,22 @@ class Hook:
 
     def _tell_failure(self, error: Exception) -> None:
         """Words are logged only of our own errors: another exception's may quote the message."""
+        unlogged = self._log_pace.unlogged(f"not-stored {type(error).__name__}", self._clock())
+        if unlogged is None:
+            return
         frame = traceback.extract_tb(sys.exc_info()[2])[-1]
         log.error(
             "webhook-not-stored",
             webhook=self._source.name,
             error=str(error) if isinstance(error, BridgeError) else type(error).__name__,
             where=f"{frame.filename}:{frame.lineno}",
+            unlogged=unlogged,
         )
 
     def _refuse(self, why: RefusedError) -> web.Response:
         now = self._clock()
         self.tally.refused(now, why.status, why.reason)
-        unlogged = self.tally.unlogged(why.reason, now)
+        unlogged = self._log_pace.unlogged(why.reason, now)
         if unlogged is not None:
             log.warning(
                 "webhook-refused",

@@ -21,5 +21,11 @@ class Limits:
     """Open connections; one more gets a 503 at once."""
     body_bytes: int = 64 * 1024 * 1024
     """Bodies in memory over all connections."""
+    refused_rate: float = 20.0
+    """Requests a second of one client that are not believed, before it is doubted; twice as many at once."""
+    doubted_bytes: int = 64 * 1024
+    """The largest body of a doubted client. To prove so little costs no more than to refuse it."""
+    doubted_clients: int = 4096
+    """Client addresses whose refusals are remembered."""
     backlog: int = 1024
     """Connections that the system keeps waiting while the bridge is busy or restarting."""

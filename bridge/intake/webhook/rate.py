@@ -15,9 +15,13 @@ class TokenBucket:
 
     def take(self, now: float) -> float:
         """Take one token: 0 where there was one, else the seconds until there will be one."""
+        wait = self.wait(now)
+        if not wait:
+            self._tokens -= 1.0
+        return wait
+
+    def wait(self, now: float) -> float:
+        """The seconds until there is a token, without taking it: 0 where there is one."""
         self._tokens = min(self._most, self._tokens + max(0.0, now - self._filled_at) * self._rate)
         self._filled_at = now
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
-            return 0.0
-        return (1.0 - self._tokens) / self._rate
+        return max(0.0, 1.0 - self._tokens) / self._rate

@@ -3,12 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, web
 
 from bridge.intake.webhook.refused import RefusedError, busy
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The largest body of one request, and the answer to a larger one."""
+
+    most_bytes: int
+    beyond: RefusedError
 
 
 class BodyReader:
@@ -19,30 +28,30 @@ class BodyReader:
         self._seconds = seconds
 
     @asynccontextmanager
-    async def body(self, request: web.BaseRequest, max_bytes: int) -> AsyncIterator[bytes]:
+    async def body(self, request: web.BaseRequest, bound: Bound) -> AsyncIterator[bytes]:
         """The raw body, as it was sent and signed; its memory counts until the context ends.
 
-        Raises RefusedError: 413 where it is too large, by its announced length before anything of it is read;
-        408 where it does not come in time; 503 where all bodies together would take too much memory.
+        Raises RefusedError: the bound's where it is too large, by its announced length before anything of it
+        is read; 408 where it does not come in time; 503 where all bodies together would take too much memory.
         """
-        if (request.content_length or 0) > max_bytes:
-            raise RefusedError(413, "too-large")
+        if (request.content_length or 0) > bound.most_bytes:
+            raise bound.beyond
         chunks: list[bytes] = []
         try:
-            await self._fill(chunks, request, max_bytes)
+            await self._fill(chunks, request, bound)
             yield b"".join(chunks)
         finally:
             self._left += sum(map(len, chunks))
 
-    async def _fill(self, chunks: list[bytes], request: web.BaseRequest, max_bytes: int) -> None:
+    async def _fill(self, chunks: list[bytes], request: web.BaseRequest, bound: Bound) -> None:
         size = 0
         try:
             async with asyncio.timeout(self._seconds):
                 await _continue(request)
                 async for chunk in request.content.iter_any():
                     size += len(chunk)
-                    if size > max_bytes:
-                        raise RefusedError(413, "too-large")
+                    if size > bound.most_bytes:
+                        raise bound.beyond
                     self._take(chunk, chunks)
         except TimeoutError:
             raise RefusedError(408, "too-slow") from None

@@ -13,6 +13,7 @@ from bridge.errors import BridgeError
 from bridge.intake.handover import Handover
 from bridge.intake.webhook.answer import refused
 from bridge.intake.webhook.connection import BoundedServer, Connection
+from bridge.intake.webhook.doubted import DoubtedClients
 from bridge.intake.webhook.hook import Hook
 from bridge.intake.webhook.limits import Limits
 from bridge.intake.webhook.preset import compile_source
@@ -50,12 +51,15 @@ class WebhookServer:
         self._begun: set[asyncio.Task[Any]] = set()
         largest = max((webhook.max_bytes for webhook in webhooks), default=0)
         bodies = BodyReader(most_bytes=max(limits.body_bytes, largest), seconds=limits.body_seconds)
+        doubted = DoubtedClients(rate=limits.refused_rate, most=limits.doubted_clients)
         self._hooks = {
             webhook.name: Hook(
                 compile_source(webhook),
                 handover,
                 trusted_proxies=listen.trusted_proxies,
                 bodies=bodies,
+                doubted=doubted,
+                limits=limits,
                 clock=clock,
             )
             for webhook in webhooks

@@ -5,9 +5,6 @@ from typing import Any
 
 from bridge.metrics import WEBHOOK_REQUESTS
 
-LOG_AGAIN_SECONDS = 10.0
-"""One and the same refusal is logged at most this often: a stranger must not fill the disk with log lines."""
-
 
 class Tally:
     """Counts of one webhook since the start, and the last of each kind."""
@@ -17,8 +14,6 @@ class Tally:
         self._counts = {"accepted": 0, "duplicates": 0, "unreadable": 0, "refused": 0, "failed": 0}
         self._last_accepted: float | None = None
         self._last_refusal: tuple[float, str] | None = None
-        self._logged: dict[str, float] = {}
-        self._unlogged: dict[str, int] = {}
 
     def took_in(self, now: float, *, new: bool, readable: bool) -> None:
         """A request got its 200."""
@@ -32,15 +27,6 @@ class Tally:
         self._counts["failed" if status >= 500 else "refused"] += 1
         self._last_refusal = (now, reason)
         WEBHOOK_REQUESTS.labels(webhook=self._webhook, status=str(status)).inc()
-
-    def unlogged(self, reason: str, now: float) -> int | None:
-        """How many like it were not logged since the last one that was; None: do not log this one."""
-        last = self._logged.get(reason)
-        if last is not None and 0 <= now - last < LOG_AGAIN_SECONDS:
-            self._unlogged[reason] = self._unlogged.get(reason, 0) + 1
-            return None
-        self._logged[reason] = now
-        return self._unlogged.pop(reason, 0)
 
     def as_dict(self) -> dict[str, Any]:
         """The counts, `last_accepted` (ISO 8601 or None) and `last_refusal` (`at` and `reason`, or None)."""

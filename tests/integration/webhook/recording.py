@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 from bridge.cursor import FolderCursor
+from bridge.history import HistoryOrder
 from bridge.intake.handover import Incoming, Receipt, Unreadable
 from bridge.message import Message
+from bridge.reason import Reason
 
 
 class Recording:
@@ -21,8 +23,15 @@ class Recording:
     def wants_text(self, message: Message) -> bool:
         return bool(message)
 
-    async def accept(self, incoming: Sequence[Incoming], cursor: FolderCursor | None = None) -> list[Receipt]:
+    async def accept(
+        self,
+        incoming: Sequence[Incoming],
+        cursor: FolderCursor | HistoryOrder | None = None,
+        *,
+        set_aside: Reason = Reason.NONE,
+    ) -> list[Receipt]:
         assert cursor is None
+        assert set_aside is Reason.NONE
         self.waiting += 1
         await self.gate.wait()
         self.waiting -= 1
@@ -42,6 +51,30 @@ class Recording:
 
     async def cursor(self, source: str, folder: str) -> FolderCursor | None:
         raise AssertionError(f"webhooks have no cursor: {source} {folder}")
+
+    async def recognise(self, incoming: Sequence[Incoming]) -> list[str]:
+        raise AssertionError(f"webhooks have no places: {incoming}")
+
+    async def uids_of(
+        self, source: str, folder: str, uidvalidity: int, digests: Sequence[str]
+    ) -> list[list[int]]:
+        raise AssertionError(f"webhooks have no UIDs: {source} {folder} {uidvalidity} {digests}")
+
+    async def states_of(
+        self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]
+    ) -> dict[int, str]:
+        raise AssertionError(f"webhooks have no UIDs: {source} {folder} {uidvalidity} {uids}")
+
+    async def totals_of(
+        self, source: str, folder: str, uidvalidity: int, first: int, last: int
+    ) -> dict[str, int]:
+        raise AssertionError(f"webhooks have no UIDs: {source} {folder} {uidvalidity} {first} {last}")
+
+    async def order(self, source: str, folder: str) -> HistoryOrder | None:
+        raise AssertionError(f"webhooks have no history: {source} {folder}")
+
+    async def put_order(self, order: HistoryOrder) -> None:
+        raise AssertionError(f"webhooks have no history: {order}")
 
     @property
     def messages(self) -> list[Message]:

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,6 +21,7 @@ from bridge.config.model import Listen, Webhook
 from bridge.errors import BridgeError, ConfigError, StateFileError
 from bridge.intake.handover import Unreadable
 from bridge.intake.webhook.limits import Limits
+from bridge.intake.webhook.log_pace import LOG_AGAIN_SECONDS
 from bridge.intake.webhook.server import WebhookServer
 from bridge.metrics import REGISTRY
 from tests.integration.webhook.recording import Recording
@@ -351,6 +353,28 @@ async def test_connections_are_bounded(start: Start) -> None:
         return False
 
     await until(there_is_room)
+
+
+async def test_surplus_connections_are_no_flood_of_log_lines(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each connection too many gets its 503 and is closed by us; the burst of them writes one line."""
+    bench = await start(limits=Limits(connections=0))
+    answers = await asyncio.gather(*(bench.raw(b"") for _ in range(30)))
+    assert [one.split()[1] for one in answers] == [b"503"] * 30
+    assert capsys.readouterr().out.count("webhook-connections-full") == 1
+
+
+async def test_a_full_disk_is_no_flood_of_log_lines(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    """Requests that cannot be stored write one line, then one in ten seconds with the number of the others."""
+    bench = await start()
+    bench.handover.failure = StateFileError("disk full", hint="make room")
+    assert [(await bench.post())[0] for _ in range(5)] == [503] * 5
+    assert capsys.readouterr().out.count("webhook-not-stored") == 1
+    bench.clock.now += LOG_AGAIN_SECONDS
+    await bench.post()
+    [line] = [one for one in capsys.readouterr().out.splitlines() if "webhook-not-stored" in one]
+    assert "unlogged=4" in re.sub(r"\x1b\[[0-9;]*m", "", line)
 
 
 async def test_bodies_in_memory_are_bounded(start: Start) -> None:

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from bridge.config.secret import Secret
 from bridge.intake.webhook.basic import fits_basic
 from bridge.intake.webhook.client import MAX_HOPS, client_address, is_in
+from bridge.intake.webhook.log_pace import LOG_AGAIN_SECONDS, LogPace
 from bridge.intake.webhook.rate import TokenBucket
 from bridge.intake.webhook.refused import RefusedError
 from bridge.intake.webhook.secret_cache import KEPT_SECONDS, SecretCache
-from bridge.intake.webhook.tally import LOG_AGAIN_SECONDS, Tally
+from bridge.intake.webhook.tally import Tally
 from bridge.intake.webhook.unzip import BrokenEncodingError, decoded
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
@@ -46,6 +47,14 @@ def test_a_clock_that_steps_back_does_no_harm() -> None:
     assert [bucket.take(1000.0), bucket.take(1000.0)] == [0.0, 0.0]
     assert bucket.take(0.0) > 0
     assert bucket.take(2.0) == 0.0
+
+
+def test_looking_takes_no_token() -> None:
+    """Asking how long to wait changes nothing; only taking does."""
+    bucket = TokenBucket(1, 0.0)
+    assert [bucket.wait(0.0) for _ in range(9)] == [0.0] * 9
+    assert [bucket.take(0.0) for _ in range(3)] == [0.0, 0.0, 1.0]
+    assert bucket.wait(0.5) == pytest.approx(0.5)
 
 
 @settings(deadline=None)
@@ -224,9 +233,10 @@ def test_the_tally_counts_each_outcome() -> None:
 
 def test_a_flood_of_refusals_is_not_a_flood_of_log_lines() -> None:
     """Of one reason the first is logged, then one in ten seconds with the number of those left out."""
-    tally = Tally("test-tally")
-    assert tally.unlogged("rate", 0.0) == 0
-    assert [tally.unlogged("rate", 1.0), tally.unlogged("rate", 2.0)] == [None, None]
-    assert tally.unlogged("too-large", 2.0) == 0
-    assert tally.unlogged("rate", LOG_AGAIN_SECONDS) == 2
-    assert tally.unlogged("rate", 2 * LOG_AGAIN_SECONDS) == 0
+    pace = LogPace()
+    assert pace.unlogged("rate", 0.0) == 0
+    assert [pace.unlogged("rate", 1.0), pace.unlogged("rate", 2.0)] == [None, None]
+    assert pace.unlogged("too-large", 2.0) == 0
+    assert pace.unlogged("rate", LOG_AGAIN_SECONDS) == 2
+    assert pace.unlogged("rate", 2 * LOG_AGAIN_SECONDS) == 0
+    assert pace.unlogged("rate", 0.0) == 0, "a clock that was set back must not silence the log"
