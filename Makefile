@@ -17,6 +17,7 @@ help:
 	@echo "make demo         run the bridge with a mail server and an ACD of its own, and watch it"
 	@echo "make test         lint, types, and all tests with branch coverage"
 	@echo "make lint         ruff, mypy, import-linter"
+	@echo "make rough        ten minutes of mail while a real mail server is restarted, frozen, renumbered"
 	@echo "make torture      kill -9 the service 300 times, and count what was lost or doubled"
 	@echo "make docs         write the generated pages of docs/ anew"
 	@echo "make constraints  pin the newest versions in constraints.txt"
@@ -29,6 +30,10 @@ demo: $(VENV)/.demo
 .PHONY: test
 test: $(VENV)/.dev dovecot lint
 	@$(BIN)/python -m pytest --cov --cov-branch --cov-report=term-missing
+
+.PHONY: rough
+rough: $(VENV)/.dev dovecot
+	@ROUGH_SECONDS=$${ROUGH_SECONDS:-600} $(BIN)/python -m pytest tests/integration/imap/test_under_our_hands.py
 
 .PHONY: lint
 lint: $(VENV)/.dev

@@ -7,15 +7,20 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
+from bridge.config.model import Flood
 from bridge.cursor import FolderCursor
-from bridge.intake.handover import Incoming, Receipt, Unreadable
+from bridge.flood.gate import FloodGate
+from bridge.history import HistoryOrder
+from bridge.intake.handover import Incoming, Receipt, Unreadable, Vanished
 from bridge.ledger.item import NewItem, Stored
 from bridge.ledger.ledger import Ledger
+from bridge.ledger.places import place_of
 from bridge.ledger.state import OPEN, ItemState
 from bridge.message import Kind, Message
 from bridge.metrics import ITEMS_ACCEPTED
@@ -33,9 +38,16 @@ class Acceptance:
     """The real `bridge.intake.handover.Handover`."""
 
     def __init__(
-        self, router: Router, ledger: Ledger, *, clock: Callable[[], float], knock: Callable[[], None]
+        self,
+        router: Router,
+        ledger: Ledger,
+        *,
+        clock: Callable[[], float],
+        knock: Callable[[], None],
+        flood: FloodGate | None = None,
     ) -> None:
         self._router = router
+        self._flood = flood or FloodGate(ledger, Flood())
         self._ledger = ledger
         self._clock = clock
         self._knock = knock
@@ -44,16 +56,52 @@ class Acceptance:
         """Whether routing needs the message's text."""
         return self._router.wants_text(message)
 
-    async def accept(self, incoming: Sequence[Incoming], cursor: FolderCursor | None = None) -> list[Receipt]:
+    async def accept(
+        self,
+        incoming: Sequence[Incoming],
+        cursor: FolderCursor | HistoryOrder | None = None,
+        *,
+        set_aside: Reason = Reason.NONE,
+    ) -> list[Receipt]:
         """Route and store; see `Handover.accept`."""
-        items = [new_item(one, self._router) for one in incoming]
-        stored = await self._ledger.accept(items, cursor, now=round(self._clock() * 1000))
+        routed = [put_aside(new_item(one, self._router), set_aside) for one in incoming]
+        items, stored = await self._flood.store(routed, cursor, round(self._clock() * 1000))
         self._tell(items, stored)
         return [Receipt(key=one.key, state=one.state, new=one.new) for one in stored]
 
     async def cursor(self, source: str, folder: str) -> FolderCursor | None:
         """How far the folder was read."""
         return await self._ledger.cursor(source, folder)
+
+    async def order(self, source: str, folder: str) -> HistoryOrder | None:
+        """Which old mail of the folder is to be read."""
+        return await self._ledger.order(source, folder)
+
+    async def put_order(self, order: HistoryOrder) -> None:
+        """Write such an order down."""
+        await self._ledger.put_order(order, now=round(self._clock() * 1000))
+
+    async def recognise(self, incoming: Sequence[Incoming]) -> list[str]:
+        """Which of these are known; see `Handover.recognise`."""
+        places = [
+            place_of(one.source, one.place, item_key(one.source, one.digest, one.folder)) for one in incoming
+        ]
+        known = [place for place in places if place is not None]
+        states = iter(await self._ledger.recognise(known, now=round(self._clock() * 1000)))
+        return ["" if place is None else next(states) for place in places]
+
+    async def uids_of(
+        self, source: str, folder: str, uidvalidity: int, digests: Sequence[str]
+    ) -> list[list[int]]:
+        """Where mails were found; see `Handover.uids_of`."""
+        keys = [item_key(source, digest, folder) for digest in digests]
+        return await self._ledger.uids_of(source, folder, uidvalidity, keys)
+
+    async def states_of(
+        self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]
+    ) -> dict[int, str]:
+        """What became of mails; see `Handover.states_of`."""
+        return await self._ledger.states_of(source, folder, uidvalidity, uids)
 
     def _tell(self, items: Sequence[NewItem], stored: Sequence[Stored]) -> None:
         """Pending items are not worth a line each: the delivery writes one about every event."""
@@ -78,6 +126,8 @@ def new_item(incoming: Incoming, router: Router) -> NewItem:
     """The item of what came in. Never raises for a message: what cannot be mapped is quarantined."""
     if isinstance(incoming, Unreadable):
         return _quarantined_unread(incoming)
+    if isinstance(incoming, Vanished):
+        return _vanished(incoming)
     try:
         decision = router.route(incoming)
     except Exception as error:
@@ -140,6 +190,40 @@ def _quarantined_unread(unreadable: Unreadable) -> NewItem:
     )
 
 
+def _vanished(vanished: Vanished) -> NewItem:
+    key = item_key(vanished.source, vanished.digest, vanished.folder)
+    return NewItem(
+        key=key,
+        source=vanished.source,
+        kind=Kind.MAIL,
+        place=vanished.place,
+        conversation=key,
+        state=ItemState.VANISHED,
+        reason=Reason.MESSAGE_VANISHED,
+        received_at=0,
+        message={"folder": vanished.folder},
+    )
+
+
+def put_aside(item: NewItem, reason: Reason) -> NewItem:
+    """The item as it is kept where nothing of it is to be posted; see `Handover.accept`."""
+    if reason is Reason.LEFT_ALONE:
+        # The place is accounted for; the message itself stays unknown, so that a backfill may still take it.
+        return replace(
+            item,
+            key=item_key(item.source, f"{reason} {item.place}"),
+            state=ItemState.FILTERED,
+            reason=reason,
+            detail="",
+            route=None,
+            event=None,
+            raw=None,
+        )
+    if reason is not Reason.NONE and item.state is ItemState.PENDING:
+        return replace(item, state=ItemState.HELD, reason=reason)
+    return item
+
+
 def item_key(source: str, digest: str, folder: str = "") -> str:
     """The key of an item: from its content and its place, so that the same message found again is the same item."""
     # No name holds a NUL, so that no two places can be written the same way.
@@ -149,7 +233,7 @@ def item_key(source: str, digest: str, folder: str = "") -> str:
 def conversation_of(message: Message) -> str:
     """The key within which order holds: ticket number, else thread, else sender, else the message alone."""
     if message.ticket_number:
-        return f"ticket {message.ticket_number}"
+        return f"ticket {message.source} {message.ticket_number}"
     thread = message.references[0] if message.references else message.message_id
     if thread:
         return f"thread {thread}"
@@ -167,6 +251,7 @@ def summary_of(message: Message, notes: Sequence[str] = ()) -> dict[str, Any]:
         "recipient": message.recipient,
         "subject": message.subject,
         "ticket_number": message.ticket_number,
+        "ticket_candidates": [one._asdict() for one in message.ticket_candidates],
         "message_id": message.message_id,
         "auto": message.auto,
         "spam": message.spam,

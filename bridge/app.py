@@ -22,9 +22,12 @@ from bridge.delivery.reconciler import Reconciler
 from bridge.delivery.retry import Patience
 from bridge.delivery.worker import DeliveryWorker
 from bridge.errors import StateFileError
+from bridge.flood.gate import FloodGate
+from bridge.intake.imap.host_gates import HostGates
 from bridge.intake.imap.mailbox import MailboxIntake
 from bridge.intake.webhook.server import WebhookServer
 from bridge.ledger.ledger import Ledger
+from bridge.mail_rules import compile_mail_rules
 from bridge.metrics import BUILD, OUTBOX_ITEMS, OUTBOX_OLDEST_SECONDS
 from bridge.routing.router import Router
 from bridge.web.server import AdminServer
@@ -35,7 +38,9 @@ log = structlog.get_logger("bridge.app")
 STOP_WITHIN_SECONDS = 20.0
 """For everything together; the unit's TimeoutStopSec is longer."""
 DRAIN_WITHIN_SECONDS = 15.0
-"""For the requests to the ACD that are under way; at least one `acd.timeout` fits."""
+"""For the requests to the ACD that are under way; one that takes longer is looked up at the next start."""
+CANCEL_WITHIN_SECONDS = 3.0
+"""For parts that are told to end, all mailboxes together."""
 FORGET_EVERY_SECONDS = 3600.0
 TICK_WITHIN_SECONDS = 20.0
 """A loop that has not turned for so long is stuck; systemd's watchdog then restarts the bridge."""
@@ -90,13 +95,23 @@ class Application:
         BUILD.info({"version": __version__})
         ledger = await Ledger.open(self._config.state.path)
         self._closers.add("state file", ledger.close)
+        await self._set_mail_actions(ledger)
         worker = await self._build_delivery(ledger)
-        acceptance = Acceptance(self._router, ledger, clock=time.time, knock=worker.knock)
+        flood = FloodGate(ledger, self._config.flood)
+        await flood.remember(round(time.time() * 1000))
+        acceptance = Acceptance(self._router, ledger, clock=time.time, knock=worker.knock, flood=flood)
         self.parts = Parts(ledger=ledger, worker=worker, mailboxes=())
         self._run("retention", self._forget_old(ledger), vital=False)
         await self._build_webhooks(acceptance)
         self._build_mailboxes(acceptance)
         await self._build_admin()
+
+    async def _set_mail_actions(self, ledger: Ledger) -> None:
+        """Before anything is settled, which writes down the action on its mail."""
+        sources = [one.name for one in self._config.mailbox if one.after_delivery.action != "none"]
+        cancelled = await ledger.mail_actions.set_sources(sources, now=round(time.time() * 1000))
+        if cancelled:
+            log.warning("mail-actions-cancelled", count=cancelled)
 
     async def _build_delivery(self, ledger: Ledger) -> DeliveryWorker:
         acd = self._config.acd
@@ -130,9 +145,24 @@ class Application:
         await server.start()
 
     def _build_mailboxes(self, acceptance: Acceptance) -> None:
-        self.parts.mailboxes = [MailboxIntake(mailbox, acceptance) for mailbox in self._config.mailbox]
-        for mailbox, intake in zip(self._config.mailbox, self.parts.mailboxes, strict=True):
-            self._run(f"mailbox {mailbox.name}", intake.run(), vital=False)
+        ledger, hosts = self.parts.ledger, HostGates(self._config.mailbox)
+        rules, _ = compile_mail_rules(self._config.mail)
+        self.parts.mailboxes = [
+            MailboxIntake(
+                mailbox,
+                acceptance,
+                actions=ledger.mail_actions,
+                hosts=hosts,
+                refresh_tokens=ledger.refresh_tokens,
+                rules=rules,
+            )
+            for mailbox in self._config.mailbox
+        ]
+        tasks = [
+            self._begin(f"mailbox {mailbox.name}", intake.run(), vital=False)
+            for mailbox, intake in zip(self._config.mailbox, self.parts.mailboxes, strict=True)
+        ]
+        self._closers.add("mailboxes", partial(_cancel, *tasks))
 
     async def _build_admin(self) -> None:
         if self._config.listen.admin is None:
@@ -144,9 +174,12 @@ class Application:
 
     def _run(self, name: str, work: Coroutine[Any, Any, None], *, vital: bool) -> None:
         """Run a part as a task of its own. A vital one that ends by itself ends the bridge."""
+        self._closers.add(name, partial(_cancel, self._begin(name, work, vital=vital)))
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None], *, vital: bool) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(partial(self._part_ended, vital=vital))
-        self._closers.add(name, partial(_cancel, task))
+        return task
 
     def _part_ended(self, task: "asyncio.Task[None]", *, vital: bool) -> None:
         if task.cancelled():
@@ -173,6 +206,9 @@ class Application:
             try:
                 while removed := await ledger.remove_settled(before=before):
                     log.info("old-items-removed", items=removed)
+                while removed := await ledger.remove_former():
+                    log.info("former-places-removed", places=removed)
+                await ledger.forget_floods(now=round(time.time() * 1000))
             except StateFileError as error:
                 log.error("state-file-failed", problem=error.message, hint=error.hint)
             await asyncio.sleep(FORGET_EVERY_SECONDS)
@@ -201,6 +237,9 @@ class Application:
         )
 
 
-async def _cancel(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _cancel(*tasks: "asyncio.Task[None]") -> None:
+    """Cancel all of them and wait, but not for ever: what a frozen server holds up must not cost the drain's time."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=CANCEL_WITHIN_SECONDS)

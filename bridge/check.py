@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from bridge.config.load import secret_problems, secrets_of
 from bridge.config.model import Config
 from bridge.errors import AcdError, Problem
 from bridge.intake.webhook.preset import problems_of as webhook_problems
+from bridge.ledger.refresh_tokens import visiting
+from bridge.mail_rules import compile_mail_rules
 from bridge.routing.compile import compile_routes, is_template
 
 ONLINE_SECONDS = 60.0
@@ -24,6 +26,7 @@ def problems(config: Config) -> list[Problem]:
     _, of_routes = compile_routes(config.route, zone=config.acd.zone())
     return [
         *of_routes,
+        *compile_mail_rules(config.mail)[1],
         *(problem for webhook in config.webhook for problem in webhook_problems(webhook)),
         *secret_problems(config),
         *_certificate_problems(config),
@@ -42,15 +45,37 @@ def given_by_the_service_manager(config: Config) -> set[str]:
     return keys
 
 
-async def online_problems(config: Config) -> list[Problem]:
+def not_asked(config: Config, given: Collection[str]) -> list[Problem]:
+    """The servers that `online_problems` leaves out, since `given` holds a secret that they want."""
+    servers = [f"mailbox[{mailbox.name}]" for mailbox in config.mailbox] + ["acd"]
+    return [
+        Problem(server, "the server is not asked, as its secret is not here", "set $CREDENTIALS_DIRECTORY")
+        for server in servers
+        if _has_secret_in(server, given)
+    ]
+
+
+def _has_secret_in(server: str, given: Collection[str]) -> bool:
+    return any(key.startswith(f"{server}.") for key in given)
+
+
+async def online_problems(config: Config, given: Collection[str] = ()) -> list[Problem]:
     """Every problem that the mail servers and the ACD show: each mailbox's sign-in and folders, the ACD's
     token, and the names of types and groups that the routes give.
+
+    `given` are keys of secrets that this process does not have; their servers are not asked.
     """
     # The clients of IMAP and HTTP are large; the offline check and `map` do without.
     from bridge.intake.imap.probe import probe  # noqa: PLC0415
 
-    checks = [_bounded(f"mailbox[{mailbox.name}]", probe(mailbox)) for mailbox in config.mailbox]
-    checks.append(_bounded("acd.url", _acd_problems(config)))
+    tokens = visiting(config.state.path)
+    checks = [
+        _bounded(f"mailbox[{mailbox.name}]", probe(mailbox, tokens))
+        for mailbox in config.mailbox
+        if not _has_secret_in(f"mailbox[{mailbox.name}]", given)
+    ]
+    if not _has_secret_in("acd", given):
+        checks.append(_bounded("acd.url", _acd_problems(config)))
     return [problem for found in await asyncio.gather(*checks) for problem in found]
 
 
@@ -59,9 +84,8 @@ async def _bounded(key: str, check: Coroutine[Any, Any, list[Problem]]) -> list[
         async with asyncio.timeout(ONLINE_SECONDS):
             return await check
     except TimeoutError:
-        return [
-            Problem(key, f"no answer within {ONLINE_SECONDS:g} seconds", "can this machine reach the server?")
-        ]
+        what = f"no answer within {ONLINE_SECONDS:g} seconds"
+        return [Problem(key, what, "can this machine reach the server?", unreachable=True)]
 
 
 async def _acd_problems(config: Config) -> list[Problem]:
@@ -73,7 +97,14 @@ async def _acd_problems(config: Config) -> list[Problem]:
             await client.event_types()
             return await _name_problems(config, Directory(client, config.acd.event_types))
     except AcdError as error:
-        return [Problem("acd", error.message, error.hint)]
+        return [_acd_problem("acd", error)]
+
+
+def _acd_problem(key: str, error: AcdError) -> Problem:
+    from bridge.acd.failure import AcdConnectionLost, AcdLater, AcdUnreachable  # noqa: PLC0415 - as above
+
+    not_there = isinstance(error, AcdUnreachable | AcdConnectionLost | AcdLater)
+    return Problem(key, error.message, error.hint, unreachable=not_there)
 
 
 async def _name_problems(config: Config, directory: Any) -> list[Problem]:
@@ -84,7 +115,7 @@ async def _name_problems(config: Config, directory: Any) -> list[Problem]:
         try:
             await resolve(name)
         except AcdError as error:
-            found.append(Problem(key, error.message, error.hint))
+            found.append(_acd_problem(key, error))
     return found
 
 

@@ -1,6 +1,6 @@
 """How far a folder has been read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,3 +18,7 @@ class FolderCursor:
     """The first UID that is watched; smaller ones were there before and are left alone."""
     last_uid: int
     """Every UID up to and including this one is accounted for; the next to fetch is one larger."""
+    first_at: int = field(default=0, compare=False)
+    """When the folder was first seen (milliseconds since 1970); 0 where that is not stored yet."""
+    moved_at: int = field(default=0, compare=False)
+    """When the cursor was last stored."""

@@ -33,6 +33,8 @@ class Problem:
     """The key's path as in the file, such as `mailbox[support].port` or `route[billing].event.subject`."""
     what: str
     hint: str = ""
+    unreachable: bool = False
+    """Whether a server could not be asked, so that nothing is known about the configuration."""
 
     def __str__(self) -> str:
         return f"{self.key}: {self.what}" + (f" -- {self.hint}" if self.hint else "")
@@ -51,6 +53,10 @@ class ConfigError(BridgeError):
 
 class StateFileError(BridgeError):
     """The state file cannot be read or written."""
+
+
+class StateFileGoneError(StateFileError):
+    """The state file was removed or replaced while the service works on it; it cannot go on."""
 
 
 class AcdError(BridgeError):

@@ -7,6 +7,7 @@ No secret is read.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bridge.acd.directory import VENDOR_TYPES
@@ -20,6 +21,7 @@ from bridge.intake.mail.read import read_eml
 from bridge.intake.webhook.mapping import map_body
 from bridge.intake.webhook.preset import compile_source
 from bridge.intake.webhook.source import Source
+from bridge.mail_rules import compile_mail_rules
 from bridge.message import Message
 from bridge.routing.compile import compile_routes
 from bridge.routing.decision import Decision
@@ -54,6 +56,8 @@ class Mapper:
 
     def __init__(self, config: Config, file: str) -> None:
         router, problems = compile_routes(config.route, zone=config.acd.zone())
+        self._rules, more = compile_mail_rules(config.mail)
+        problems += more
         if problems:
             raise ConfigError(file, problems)
         self._router = router
@@ -98,10 +102,11 @@ class Mapper:
     def _mail(self, mailbox: Mailbox | None, raw: bytes, received_at: datetime) -> Message:
         name = mailbox.name if mailbox else SOURCE_OF_A_MAIL
         folder = mailbox.folders[0] if mailbox else FOLDER_OF_A_MAIL
-        message = read_eml(raw, source=name, folder=folder, received_at=received_at, want_text=False)
+        read = partial(read_eml, raw, source=name, folder=folder, received_at=received_at, rules=self._rules)
+        message = read(want_text=False)
         if not self._router.wants_text(message):
             return message
-        return read_eml(raw, source=name, folder=folder, received_at=received_at, want_text=True)
+        return read(want_text=True)
 
     def _ticket(
         self, webhook: Webhook, raw: bytes, headers: Mapping[str, str], received_at: datetime

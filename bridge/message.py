@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -17,11 +17,22 @@ class Kind(StrEnum):
     TICKET = "ticket"  #: a ticket event of a helpdesk's webhook
 
 
+class TicketCandidate(NamedTuple):
+    """A ticket number that a mail seems to name, and what speaks for it."""
+
+    number: str
+    where: str
+    """`subject`, `references`, or the header field's name."""
+    form: str
+    """The helpdesk that writes it so, `generic`, or `own N` for the N-th pattern of the configuration."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One mail or one ticket event, read and cleaned: no NUL, CR, LF or lone surrogate in any text.
 
-    Every public field but `place`, `digest` and `notes` is a variable that routes see, by this name.
+    Every public field but `place`, `digest`, `ticket_candidates` and `notes` is a variable that routes see, by this
+    name.
     """
 
     source: str
@@ -67,5 +78,7 @@ class Message:
     """The webhook's body as JSON; None for mail."""
     degraded: bool = False
     """True where something had to be left out to read it at all."""
+    ticket_candidates: tuple[TicketCandidate, ...] = ()
+    """Every number that was found in a mail, the most trusted first; the first one is `ticket_number`."""
     notes: tuple[str, ...] = ()
     """What was repaired or left out, in words, without any of the message's own text."""

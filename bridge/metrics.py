@@ -52,6 +52,12 @@ IMAP_LAST_LOOK = Gauge(
     ["mailbox", "folder"],
     registry=REGISTRY,
 )
+IMAP_UNACCOUNTED = Gauge(
+    "acd_bridge_imap_unaccounted",
+    "Mails on the server that the last audit of the folder did not find in the state file; must be 0.",
+    ["mailbox", "folder"],
+    registry=REGISTRY,
+)
 IMAP_IDLE_MISSED = Counter(
     "acd_bridge_imap_idle_missed",
     "Messages that the poll found and IDLE had not told.",
@@ -64,6 +70,30 @@ IMAP_FAILURES = Counter(
     ["mailbox", "kind"],
     registry=REGISTRY,
 )
+MAIL_ACTIONS = Counter(
+    "acd_bridge_mail_actions",
+    "Actions on mails after delivery, by what came of them; `refused` ones are tried again.",
+    ["mailbox", "outcome"],
+    registry=REGISTRY,
+)
+MAIL_ACTIONS_WAITING = Gauge(
+    "acd_bridge_mail_actions_waiting",
+    "Mails whose event is settled and whose action is still to be done.",
+    ["mailbox"],
+    registry=REGISTRY,
+)
 WEBHOOK_REQUESTS = Counter(
     "acd_bridge_webhook_requests", "Webhook requests, by answer.", ["webhook", "status"], registry=REGISTRY
+)
+TOKEN_EXPIRES = Gauge(
+    "acd_bridge_oauth_token_expiry_timestamp_seconds",
+    "When the access token of a mailbox that signs in with OAuth ends; it is renewed before.",
+    ["mailbox"],
+    registry=REGISTRY,
+)
+FLOOD_HELD = Counter(
+    "acd_bridge_flood_held",
+    "Items that were held or collapsed since they looked like a flood, by reason (`burst`, `suspected-loop`).",
+    ["source", "reason", "state"],
+    registry=REGISTRY,
 )

@@ -10,12 +10,23 @@ class Reason(StrEnum):
 
     ROUTE_DROP = "route-drop"  #: a route with `drop = true` matched
     OPERATOR_DROP = "operator-drop"  #: an operator dropped the item
+    OPERATOR_RELEASE = "operator-release"  #: an operator let the held item go
     OPERATOR_RETRY = "operator-retry"  #: an operator asked for another try
 
     NO_ROUTE = "no-route"  #: no route matched the message
     TEMPLATE_FAILED = "template-failed"  #: a route's expression or template failed on this message
     INVALID_EVENT = "invalid-event"  #: the route made an event that the ACD's documentation does not allow
+    MESSAGE_VANISHED = (
+        "message-vanished"  #: the mail was in its folder's list and gone when it was to be read
+    )
+    LEFT_ALONE = "left-alone"  #: the mail was in its folder before the first start
+    RENUMBERED = "renumbered"  #: held: its folder was numbered anew, and too many mails in it were not known
     UNREADABLE = "unreadable"  #: the message could not be read at all
+
+    BURST = "burst"  #: held: its source sent far more within ten minutes than it usually does
+    SUSPECTED_LOOP = (
+        "suspected-loop"  #: its sender or conversation sends so fast that it looks like a mail loop
+    )
 
     ACD_REFUSED = "acd-refused"  #: the ACD refused this one event (400, 404 with JSON, 409, 422)
     UNKNOWN_NAME = "unknown-name"  #: the ACD knows no type or group of this name

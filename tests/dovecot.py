@@ -17,7 +17,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,9 +43,9 @@ ssl_cert = <{dir}/cert.pem
 ssl_key = <{dir}/key.pem
 disable_plaintext_auth = no
 auth_failure_delay = 0
-auth_mechanisms = plain login
+auth_mechanisms = plain login{token_mechanisms}
 auth_username_chars =
-passdb {{
+{token_passdb}passdb {{
   driver = static
   args = password={password}
 }}
@@ -92,10 +92,28 @@ service stats {{
 """
 
 
-class Dovecot:
-    """A Dovecot below one folder. It keeps its mail and its ports over stop and start."""
+TOKEN_PASSDB = """passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {dir}/oauth2.conf
+}}
+"""
+TOKEN_CONFIG = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
 
-    def __init__(self, folder: Path) -> None:
+
+class Dovecot:
+    """A Dovecot below one folder. It keeps its mail and its ports over stop and start.
+
+    With `introspection_url`, the address of a token server (RFC 7662), it also takes access tokens.
+    """
+
+    def __init__(self, folder: Path, introspection_url: str = "") -> None:
         self.folder = folder
         self.host = "127.0.0.1"
         self.port, self.tls_port = _free_ports(2)
@@ -107,8 +125,17 @@ class Dovecot:
         os.chown(folder / "mail", MAIL_ID, MAIL_ID)
         _make_certificate(folder)
         self._config = folder / "dovecot.conf"
+        (folder / "oauth2.conf").write_text(TOKEN_CONFIG.format(url=introspection_url))
         self._config.write_text(
-            CONFIG.format(dir=folder, password=PASSWORD, id=MAIL_ID, port=self.port, tls_port=self.tls_port)
+            CONFIG.format(
+                dir=folder,
+                password=PASSWORD,
+                id=MAIL_ID,
+                port=self.port,
+                tls_port=self.tls_port,
+                token_mechanisms=" xoauth2 oauthbearer" if introspection_url else "",
+                token_passdb=TOKEN_PASSDB.format(dir=folder) if introspection_url else "",
+            )
         )
 
     def start(self) -> None:
@@ -270,11 +297,13 @@ def skip_where_missing() -> None:
         pytest.skip("dovecot must be started as root")
 
 
-def _running() -> Iterator[Dovecot]:
+@contextmanager
+def running(introspection_url: str = "") -> Iterator[Dovecot]:
+    """A Dovecot while the block runs. The test is skipped where there is none."""
     skip_where_missing()
     # Dovecot's sockets need short paths (at most 107 bytes), which pytest's own folders are not.
     with TemporaryDirectory(prefix="dovecot-", ignore_cleanup_errors=True) as folder:
-        server = Dovecot(Path(folder))
+        server = Dovecot(Path(folder), introspection_url)
         try:
             server.start()
             yield server
@@ -285,10 +314,12 @@ def _running() -> Iterator[Dovecot]:
 @pytest.fixture
 def dovecot() -> Iterator[Dovecot]:
     """A Dovecot of the test's own, which it may stop, kill and freeze."""
-    yield from _running()
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def shared_dovecot() -> Iterator[Dovecot]:
     """One Dovecot for many tests, each with users of its own."""
-    yield from _running()
+    with running() as server:
+        yield server

@@ -1,14 +1,16 @@
 """`acd-bridge check`: every problem of the configuration at once."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bridge.check import given_by_the_service_manager, online_problems, problems
+from bridge.check import given_by_the_service_manager, not_asked, online_problems, problems
 from bridge.cli.common import (
     DEFAULT_CONFIG,
     EXIT_CONFIG,
+    EXIT_UNAVAILABLE,
     ConfigOption,
     JsonOption,
     print_json,
@@ -32,7 +34,10 @@ def check(
     online: OnlineOption = False,  # noqa: FBT002 - typer gives it by name
     as_json: JsonOption = False,  # noqa: FBT002 - the same
 ) -> None:
-    """Check the configuration file, its routes and its secrets. Exit code 78 where something is wrong."""
+    """Check the configuration file, its routes and its secrets. Exit code 78 where something is wrong.
+
+    Exit code 69 where nothing is wrong but that a server could not be asked.
+    """
     try:
         settings = load_config(config)
     except ConfigError as error:
@@ -40,10 +45,15 @@ def check(
         return
     given = given_by_the_service_manager(settings)
     found = problems(settings)
-    unchecked = [problem for problem in found if problem.key in given]
+    unchecked = [
+        replace(problem, what="the service manager gives it when the service starts", hint="")
+        for problem in found
+        if problem.key in given
+    ]
     wrong = [problem for problem in found if problem.key not in given]
     if online:
-        wrong += run_async(online_problems(settings))
+        unchecked += not_asked(settings, given)
+        wrong += run_async(online_problems(settings, given))
     _finish(config, settings, wrong, unchecked, as_json=as_json)
 
 
@@ -54,11 +64,15 @@ def _finish(
         print_json({
             "file": str(file),
             "ok": not wrong,
-            "problems": [_as_object(problem) for problem in wrong],
-            "not_checked": [_as_object(problem) for problem in unchecked],
+            "problems": [asdict(problem) for problem in wrong],
+            "not_checked": [asdict(problem) for problem in unchecked],
         })  # fmt: skip
     for problem in unchecked:
-        say(f"not checked: {problem.key}: the service manager gives it when the service starts")
+        say(f"not checked: {problem}")
+    if wrong and all(problem.unreachable for problem in wrong):
+        lines = "".join(f"\n  {problem}" for problem in wrong)
+        say(f"error: {file}: nothing wrong was found, but not every server could be asked{lines}")
+        raise typer.Exit(EXIT_UNAVAILABLE)
     if wrong:
         say(f"error: {ConfigError(str(file), wrong).message}")
         raise typer.Exit(EXIT_CONFIG)
@@ -74,7 +88,3 @@ def summary(config: Config) -> str:
         ("route", "routes", config.route),
     )
     return ", ".join(f"{len(entries)} {one if len(entries) == 1 else many}" for one, many, entries in counts)
-
-
-def _as_object(problem: Problem) -> dict[str, str]:
-    return {"key": problem.key, "what": problem.what, "hint": problem.hint}

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -62,8 +62,13 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on a terminal; tab-separated lines elsewhere, so that other programs can read them."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, whole: Collection[str] = ()
+) -> None:
+    """A table on a terminal; tab-separated lines elsewhere, so that other programs can read them.
+
+    The columns of `whole` are neither wrapped nor cut on a narrow terminal, since they are to be copied.
+    """
     if not sys.stdout.isatty():
         for row in (columns, *rows):
             sys.stdout.write("\t".join(_cell(value) for value in row) + "\n")
@@ -71,9 +76,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         return
     # Only tables on a terminal need it, and it takes longer to load than most commands take to run.
     from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.table import Column, Table  # noqa: PLC0415 - as above
 
-    table = Table(*columns, header_style="bold", box=None)
+    heads = (Column(name, no_wrap=name in whole) for name in columns)
+    table = Table(*heads, header_style="bold", box=None)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     Console(no_color="NO_COLOR" in os.environ).print(table, markup=False)

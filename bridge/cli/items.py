@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from bridge.cli.common import (
 from bridge.errors import StateFileError
 from bridge.ledger import operating, queries
 from bridge.ledger.item import Item, ItemFilter
-from bridge.ledger.state import ItemState
+from bridge.ledger.state import DROPPABLE, RETRYABLE, ItemState
 from bridge.ledger.visit import change, look
 
 app = typer.Typer(help="Look at items, and decide about them.", no_args_is_help=True)
@@ -67,6 +67,7 @@ def list_items(
     print_table(
         ("key", "accepted", "source", "state", "reason", "event", "sender", "subject"),
         [_row(item) for item in found],
+        whole=("key",),
     )
 
 
@@ -113,8 +114,36 @@ def retry_items(
     """
     path = state_path(config)
     chosen = _choose(path, keys, state, source, reason)
-    _ask(f"Post {_count(chosen)} again?", yes=yes)
+    if not keys:
+        wanted = ItemFilter(states=frozenset(state or ()), source=source, reason=reason, with_event=True)
+        chosen = _possible(
+            path, chosen, wanted, RETRYABLE, "{} can be retried; {} are delivered or have no event"
+        )
+    ask(f"Post {_count(chosen)} again?", yes=yes or not chosen)
     _report(_change(path, partial(operating.retry, keys=chosen, now=_now())), "will be posted", json=json)
+
+
+@app.command("release")
+def release_items(
+    keys: KeysArgument = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    state: StateOption = None,
+    source: SourceOption = None,
+    reason: ReasonOption = None,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Let held items go, by key or by filter. Mails of a suspected loop that were collapsed can go too.
+
+    A filter means held items. The mails behind a suspected loop are `--state duplicate --reason suspected-loop`.
+    """
+    path = state_path(config)
+    if not keys and (source or reason):
+        state = state or [ItemState.HELD]
+    chosen = _choose(path, keys, state, source, reason)
+    ask(f"Release {_count(chosen)}?", yes=yes)
+    _report(_change(path, partial(operating.release, keys=chosen, now=_now())), "released", json=json)
 
 
 @app.command("drop")
@@ -122,17 +151,22 @@ def drop_items(
     keys: KeysArgument = None,
     config: ConfigOption = DEFAULT_CONFIG,
     *,
-    why: Annotated[str, typer.Option(help="The reason, kept with the item.", prompt="Why")],
+    why: Annotated[str | None, typer.Option(help="The reason, kept with the item.")] = None,
     state: StateOption = None,
     source: SourceOption = None,
     reason: ReasonOption = None,
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Give items up for good, by key or by filter."""
+    """Give items up for good, by key or by filter. It asks for the reason where `--why` is not given."""
     path = state_path(config)
     chosen = _choose(path, keys, state, source, reason)
-    _ask(f"Drop {_count(chosen)}?", yes=yes)
+    if not keys:
+        wanted = ItemFilter(states=frozenset(state or ()), source=source, reason=reason)
+        words = "{} can be dropped; {} are delivered, under way or dropped already"
+        chosen = _possible(path, chosen, wanted, DROPPABLE, words)
+    why = why or _asked_why()
+    ask(f"Drop {_count(chosen)}?", yes=yes or not chosen)
     _report(_change(path, partial(operating.drop, keys=chosen, why=why, now=_now())), "dropped", json=json)
 
 
@@ -170,11 +204,33 @@ def _choose(
     return found
 
 
+def _possible(
+    path: Path, found: Sequence[str], wanted: ItemFilter, possible: frozenset[ItemState], words: str
+) -> list[str]:
+    """The keys of a filter that are in a possible state; says in `words` how many those are, and the others."""
+    states = (wanted.states or frozenset(ItemState)) & possible
+    narrower = replace(wanted, states=states, limit=MOST_AT_ONCE)
+    # No state at all would mean every state.
+    left: list[str] = _look(path, partial(queries.keys, wanted=narrower)) if states else []
+    if len(left) < len(found):
+        say(words.format(len(left), len(found) - len(left)))
+    return left
+
+
+def _asked_why() -> str:
+    if not sys.stdin.isatty():
+        say("error: dropping needs a reason, and there is no terminal to ask on; add --why WORDS")
+        raise typer.Exit(EXIT_USAGE)
+    why: str = typer.prompt("Why", err=True)
+    return why
+
+
 def _count(chosen: Sequence[str]) -> str:
     return "1 item" if len(chosen) == 1 else f"{len(chosen)} items"
 
 
-def _ask(question: str, *, yes: bool) -> None:
+def ask(question: str, *, yes: bool) -> None:
+    """Ask before something is done; without a terminal and `--yes`, exit code 64."""
     if yes:
         return
     if not sys.stdin.isatty():

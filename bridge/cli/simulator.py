@@ -10,7 +10,7 @@ import uvloop
 from bridge.acd.simulator import Settings, Simulator
 from bridge.acd.simulator.settings import GROUPS, MATCHABLE
 from bridge.cli.common import EXIT_UNAVAILABLE, fail
-from bridge.config.model import Address
+from bridge.config.values import Address
 from bridge.errors import BridgeError
 
 

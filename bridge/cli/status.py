@@ -21,7 +21,7 @@ from bridge.cli.common import (
 )
 from bridge.cli.items import moment, state_path
 from bridge.errors import StateFileError
-from bridge.ledger import queries
+from bridge.ledger import orders, queries
 from bridge.ledger.item import Duplicate
 from bridge.ledger.visit import look
 
@@ -44,6 +44,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -
         totals = look(path, queries.totals)
         oldest = look(path, queries.oldest_open)
         cursors = look(path, queries.cursors)
+        history = look(path, orders.orders)
     except StateFileError as error:
         fail(error, EXIT_STATE)
     age = None if oldest is None else max(0.0, time.time() - oldest / 1000)
@@ -54,6 +55,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -
                 "items": totals,
                 "oldest_open_age": age,
                 "folders": [asdict(one) for one in cursors],
+                "history": [asdict(one) for one in history],
             }
         )
         return
@@ -61,6 +63,8 @@ def status(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -
     say(f"oldest open item: {'none' if age is None else f'{age:.0f} s'}")
     for one in cursors:
         say(f"{one.source}/{one.folder}: read up to UID {one.last_uid} (UIDVALIDITY {one.uidvalidity})")
+    for order in history:
+        say(f"{order.source}/{order.folder}: old mail: {order.progress()}")
 
 
 def duplicates(
@@ -85,7 +89,7 @@ def duplicates(
         writer.writerow(_COLUMNS)
         writer.writerows([_safe_cell(value) for value in row] for row in rows)
     else:
-        print_table(_COLUMNS, rows)
+        print_table(_COLUMNS, rows, whole=("key",))
 
 
 def _row(one: Duplicate) -> tuple[object, ...]:

@@ -5,70 +5,28 @@ compile, can the group be resolved) is checked by the room that owns it; see `br
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Literal, Self, get_args
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, model_validator
+from pydantic import Field, IPvAnyNetwork, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from bridge.config.duration import Seconds
+from bridge.config.oauth import OAuth
 from bridge.config.secret import Secret
+from bridge.config.start import Start
+from bridge.config.values import Address, HttpUrl, Table, ZoneName
 
 NAME_FORM = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$"
 WEBHOOK_NAME_FORM = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+KEYWORD_FORM = r"^[A-Za-z0-9$_.-]{1,64}$"
+"""Signs that every server takes in a keyword (RFC 9051 section 9: an atom)."""
 ACD_OWN_FOLDERS = "JTEL_"
 """The ACD's own mail pick-up works in folders of this prefix; they are never watched and never a target."""
 
-
-def http_url(value: str) -> str:
-    """An absolute address, without a slash at its end. Raises ValueError."""
-    if not value.startswith(("http://", "https://")):
-        raise ValueError("must begin with http:// or https://")
-    if any(sign in value for sign in " ?#") or "@" in value:
-        raise ValueError("must be a plain address, without user, query or spaces")
-    return value.rstrip("/")
-
-
-HttpUrl = Annotated[str, AfterValidator(http_url)]
-
-
-def known_zone(value: str) -> str:
-    """The name of a time zone, or nothing. Raises ValueError."""
-    try:
-        if value:
-            ZoneInfo(value)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError("is no time zone that this machine knows") from None
-    return value
-
-
-ZoneName = Annotated[str, AfterValidator(known_zone)]
-
-
-class Address(BaseModel):
-    """A host and port to listen on."""
-
-    model_config = ConfigDict(frozen=True)
-    host: str
-    port: int = Field(ge=0, le=65535)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        host, colon, port = value.rpartition(":")
-        if not colon or not host or not port.isdecimal():
-            raise ValueError('must be HOST:PORT, such as "127.0.0.1:8080" or "[::1]:8080"')
-        return {"host": host.removeprefix("[").removesuffix("]"), "port": int(port)}
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class Table(BaseModel):
-    """What all tables of the file share: frozen, strict, no unknown keys, no secrets in errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+TicketPreset = Literal["otrs", "zammad", "glpi", "rt", "redmine", "jira", "osticket", "generic"]
+TICKET_PRESETS: tuple[TicketPreset, ...] = get_args(TicketPreset)
+"""Helpdesks whose ticket numbers `bridge.intake.mail.ticket_number` knows."""
 
 
 class AcdPaths(Table):
@@ -143,7 +101,31 @@ class State(Table):
 class AfterDelivery(Table):
     """What happens to a mail once its event is settled."""
 
-    action: Literal["none"] = Field("none", description="`none`: the mail stays as it is.")
+    action: Literal["none", "keyword", "seen", "move", "delete"] = Field(
+        "none",
+        description="`none`: the mail stays as it is; `keyword`: it gets the flag `keyword`; `seen`: it is "
+        "marked as read; `move`: it goes to `folder`; `delete`: it is removed for good.",
+    )
+    keyword: str | None = Field(
+        None,
+        pattern=KEYWORD_FORM,
+        description="The flag for `keyword`, such as `ACD`; mail programs show it as a tag.",
+    )
+    folder: str | None = Field(
+        None, min_length=1, max_length=500, description="The folder for `move`. It must exist."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for action, key, value in (("keyword", "keyword", self.keyword), ("move", "folder", self.folder)):
+            if (self.action == action) != (value is not None):
+                verb = "needs" if self.action == action else "is the only one with"
+                raise ValueError(f'action = "{action}" {verb} {key}')
+        if self.folder is not None and ACD_OWN_FOLDERS in self.folder.upper():
+            raise ValueError(
+                f"folder {self.folder!r} belongs to the ACD's own mail pick-up and must not be a target"
+            )
+        return self
 
 
 class Mailbox(Table):
@@ -161,12 +143,17 @@ class Mailbox(Table):
         None, description="Certificates (PEM) to trust besides the system's."
     )
     username: str = Field(min_length=1, description="The account's user name.")
-    password: Secret = Field(description="The account's password.")
+    oauth: OAuth | None = Field(None, description="Sign-in with OAuth 2.0, in place of `password`.")
+    password: Secret | None = Field(
+        None, validate_default=True, description="The account's password; either it or `oauth` is given."
+    )
     folders: tuple[str, ...] = Field(
         ("INBOX",), min_length=1, strict=False, description="The folders to watch."
     )
-    start: Literal["now", "all"] = Field(
-        "now", description="At the first start: `now` posts nothing old, `all` posts what is there."
+    start: Start = Field(
+        "now",
+        description="At the first start of a folder: `now` posts nothing old; `all` posts what is there, `unseen` "
+        "what nobody has read by then, a date (`2026-11-01`) what came since that day began in UTC.",
     )
     poll: Seconds = Field(
         60.0, ge=1, le=3600, description="Seconds between two looks at each folder, besides IDLE."
@@ -182,6 +169,16 @@ class Mailbox(Table):
         default_factory=AfterDelivery, description="What happens to a mail once its event is settled."
     )
 
+    @field_validator("password")
+    @classmethod
+    def _either_password_or_oauth(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
+        oauth = info.data.get("oauth", "wrong in itself")
+        if password is None and oauth is None:
+            raise PydanticCustomError("missing", "either password or oauth")
+        if password is not None and isinstance(oauth, OAuth):
+            raise ValueError("is given beside oauth; keep one of them")
+        return password
+
     @model_validator(mode="after")
     def _keep_off_the_acds_folders(self) -> Self:
         for folder in self.folders:
@@ -191,6 +188,10 @@ class Mailbox(Table):
                 )
         if len(set(self.folders)) != len(self.folders):
             raise ValueError("a folder is named twice")
+        if self.after_delivery.folder in self.folders:
+            raise ValueError(
+                f"folder {self.after_delivery.folder!r} is watched and must not be the target of after_delivery"
+            )
         return self
 
     def actual_port(self) -> int:
@@ -227,6 +228,39 @@ class WebhookFields(Table):
     message_id: str | None = Field(None, description="The Message-ID of the mail behind it.")
 
 
+class Mail(Table):
+    """How mails are read, in every mailbox."""
+
+    addresses: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        max_length=1000,
+        description="Your own addresses; `recipient` is the one of them that a mail came for.",
+    )
+    ticket_presets: tuple[TicketPreset, ...] = Field(
+        TICKET_PRESETS,
+        strict=False,
+        description="Helpdesks whose ticket numbers are looked for: "
+        + ", ".join(f"`{one}`" for one in TICKET_PRESETS)
+        + ".",
+    )
+    ticket_patterns: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        max_length=20,
+        description="Your own regular expressions, each with one group around the number; they are looked for "
+        "in the subject and in References and In-Reply-To, and are trusted most.",
+    )
+
+    @model_validator(mode="after")
+    def _addresses_are_addresses(self) -> Self:
+        for one in self.addresses:
+            local, at_sign, domain = one.rpartition("@")
+            if not (local and at_sign and domain) or any(sign.isspace() for sign in one):
+                raise ValueError(f"{one!r} in addresses is no address like support@example.net")
+        return self
+
+
 class Webhook(Table):
     """A helpdesk that posts to `/hooks/{name}`."""
 
@@ -255,7 +289,39 @@ class Webhook(Table):
         1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="The largest body in bytes."
     )
     rate: float = Field(
-        50.0, gt=0, description="Requests a second over a longer time; twice as many at once."
+        50.0, gt=0, description="Believed requests a second over a longer time; twice as many at once."
+    )
+
+
+class Flood(Table):
+    """When what comes is held as a flood, for an operator's word."""
+
+    burst_least: int = Field(
+        500, ge=1, description="So many messages of one source within ten minutes are never a burst."
+    )
+    burst_factor: float = Field(
+        10.0,
+        gt=0,
+        description="More than `burst_least`, and more than this times the number of a usual hour: a burst. "
+        "Of a source that is not known yet `burst_least` is taken for the usual hour.",
+    )
+    sender: int = Field(
+        200,
+        ge=0,
+        description="So many mails of one sender within ten minutes are no loop; automatic mails count double. "
+        "0: no bound.",
+    )
+    conversation: int = Field(
+        30,
+        ge=0,
+        description="So many mails of one conversation within ten minutes are no loop; automatic mails count "
+        "double. 0: no bound.",
+    )
+    quiet: Seconds = Field(
+        600.0,
+        ge=1,
+        le=86400,
+        description="A suspected loop is over after so many seconds without a mail of it.",
     )
 
 
@@ -321,7 +387,11 @@ class Config(Table):
     webhook: tuple[Webhook, ...] = Field(
         (), strict=False, description="The webhooks, each with its own head."
     )
+    mail: Mail = Field(default_factory=Mail, description="How mails are read, in every mailbox.")
     listen: Listen = Field(default_factory=Listen, description="Where the bridge listens.")
+    flood: Flood = Field(
+        default_factory=Flood, description="When what comes is held as a flood, for an operator's word."
+    )
     route: tuple[Route, ...] = Field(
         strict=False, min_length=1, description="The routes, in the order in which they are tried."
     )

@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, IPvAnyNetwork
 from pydantic.fields import FieldInfo
 
 from bridge.config.duration import parse_seconds
-from bridge.config.model import Address, Config, http_url, known_zone
+from bridge.config.model import Config
 from bridge.config.secret import Secret
+from bridge.config.start import parse_start
 from bridge.config.tables import is_list, keys_of, table_of
+from bridge.config.values import Address, http_url, known_zone, safe_url
 
 HEAD = """\
 # Configuration
@@ -52,7 +54,9 @@ _PLAIN: dict[Any, str] = {
 _CHECKED: dict[Any, str] = {
     parse_seconds: "duration",
     http_url: "http(s) address",
+    safe_url: "https address",
     known_zone: "name of a time zone",
+    parse_start: '`"now"`, `"all"`, `"unseen"` or a date',
 }
 """Values that a function checks."""
 

@@ -6,8 +6,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bridge.config.model import Table
 from bridge.config.secret import Secret
+from bridge.config.values import Table
 
 Path = Sequence[int | str]
 

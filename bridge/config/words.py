@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from bridge.config.model import NAME_FORM, WEBHOOK_NAME_FORM
+from bridge.config.model import KEYWORD_FORM, NAME_FORM, WEBHOOK_NAME_FORM
 
 TYPE_WORDS = {
     "string_type": "a text in quotes",
@@ -40,6 +40,7 @@ _PATTERNS = {
     WEBHOOK_NAME_FORM: "may have up to 64 letters, digits, dots, hyphens and underscores, and begins with "
     "a letter or digit",
     "^/": "must begin with /",
+    KEYWORD_FORM: "must be 1 to 64 letters, digits or signs of $_.-",
     r"^/.*\{id\}": "must begin with / and have {id} in it",
 }
 

@@ -101,6 +101,11 @@ class Reconciler:
         except (UnknownName, AmbiguousName) as error:
             log.error("doubt-unresolvable", key=doubt.key, problem=error.message, hint=error.hint)
             return None
+        except AcdFailure:
+            raise
+        except Exception:
+            log.exception("doubt-unresolvable", key=doubt.key)
+            return None
 
     def _unreadable(self, reason: str, hint: str) -> float:
         self._failures += 1

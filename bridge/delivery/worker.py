@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -15,8 +16,9 @@ from bridge.delivery.clocks import Clocks
 from bridge.delivery.gate import Gate, after, places
 from bridge.delivery.post import Poster
 from bridge.delivery.retry import Patience, decide
-from bridge.errors import StateFileError
+from bridge.errors import StateFileError, StateFileGoneError
 from bridge.ledger.item import Claimed, Settlement
+from bridge.ledger.lanes import HISTORY, history_places
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.state import OPEN, ItemState
 from bridge.metrics import ACCEPT_TO_SETTLED_SECONDS, DELIVERIES, DELIVERY_PAUSED
@@ -64,6 +66,8 @@ class DeliveryWorker:
         self._news = asyncio.Event()
         self._stopping = False
         self._under_way: set[asyncio.Task[None]] = set()
+        self._history = 0
+        """How many of those are history."""
         self._ended: list[Ended] = []
         self._finished = asyncio.Event()
         self.ticked_at = self._clocks.monotonic()
@@ -80,16 +84,32 @@ class DeliveryWorker:
 
     async def run(self) -> None:
         """Work until stopped, and then until what was under way is written down."""
-        crashed = await self._ledger.recover(now=self._now())
-        if crashed:
-            log.warning("items-uncertain-after-crash", items=crashed)
-            self._doubt.set()
-        while not self._stopping or self._under_way or self._ended:
+        try:
+            await self._recover()
+            while not self._stopping or self._under_way or self._ended:
+                self.ticked_at = self._clocks.monotonic()
+                self._news.clear()
+                await self._turn()
+                await self._wait()
+        finally:
+            self._finished.set()
+
+    async def _recover(self) -> None:
+        """Nothing is claimed before it is known what was under way at the last end."""
+        while not self._stopping:
             self.ticked_at = self._clocks.monotonic()
-            self._news.clear()
-            await self._turn()
-            await self._wait()
-        self._finished.set()
+            try:
+                crashed = await self._ledger.recover(now=self._now())
+            except StateFileGoneError:
+                raise
+            except StateFileError as error:
+                log.error("state-file-failed", problem=error.message, hint=error.hint)
+                await asyncio.sleep(STATE_FILE_PAUSE_SECONDS)
+                continue
+            if crashed:
+                log.warning("items-uncertain-after-crash", items=crashed)
+                self._doubt.set()
+            return
 
     async def stop(self, within: float) -> None:
         """Claim nothing more, and wait until what was under way is written down.
@@ -116,7 +136,10 @@ class DeliveryWorker:
             return
         try:
             settled = [(one.item, one.settlement) for one in ended]
-            claimed = await self._ledger.turn(settled, free, now=self._now())
+            history = history_places(free, self._concurrency, self._history)
+            claimed = await self._ledger.turn(settled, free, now=self._now(), history=history)
+        except StateFileGoneError:
+            raise
         except StateFileError as error:
             self._ended = ended + self._ended
             log.error("state-file-failed", problem=error.message, hint=error.hint)
@@ -143,10 +166,13 @@ class DeliveryWorker:
     def _begin(self, item: Claimed) -> None:
         task = asyncio.create_task(self._deliver(item, probing=self._gate.shut), name=f"deliver {item.key}")
         self._under_way.add(task)
-        task.add_done_callback(self._place_is_free)
+        is_history = item.lane == HISTORY
+        self._history += is_history
+        task.add_done_callback(partial(self._place_is_free, is_history=is_history))
 
-    def _place_is_free(self, task: "asyncio.Task[None]") -> None:
+    def _place_is_free(self, task: "asyncio.Task[None]", *, is_history: bool) -> None:
         self._under_way.discard(task)
+        self._history -= is_history
         self._news.set()
 
     async def _wait(self) -> None:

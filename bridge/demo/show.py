@@ -51,11 +51,17 @@ class Show:
         return self._account()
 
     async def _act(self) -> None:
+        await self._until_watched()
         began = time.monotonic()
         async with aiohttp.ClientSession() as session:
             for step in story():
                 await asyncio.sleep(max(0.0, began + step.at * self._seconds - time.monotonic()))
                 await self._perform(step, session)
+
+    async def _until_watched(self) -> None:
+        """What comes before the inbox has its baseline counts as old."""
+        while not look(self._stage.state_path, queries.cursors):  # noqa: ASYNC110 - the state file tells nobody
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _perform(self, step: Step, session: aiohttp.ClientSession) -> None:
         match step.act:

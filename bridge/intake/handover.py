@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Protocol
 
 from bridge.cursor import FolderCursor
+from bridge.history import HistoryOrder
 from bridge.message import Kind, Message
+from bridge.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,17 @@ class Unreadable:
     size: int = 0
 
 
-Incoming = Message | Unreadable
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vanished:
+    """A mail that its server listed and that was gone before it was read. Its place is all that is known."""
+
+    source: str
+    place: str
+    digest: str
+    folder: str
+
+
+Incoming = Message | Unreadable | Vanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +62,43 @@ class Handover(Protocol):
     def wants_text(self, message: Message) -> bool:
         """Whether a route cannot be decided, or its event not made, without the message's text."""
 
-    async def accept(self, incoming: Sequence[Incoming], cursor: FolderCursor | None = None) -> list[Receipt]:
+    async def accept(
+        self,
+        incoming: Sequence[Incoming],
+        cursor: FolderCursor | HistoryOrder | None = None,
+        *,
+        set_aside: Reason = Reason.NONE,
+    ) -> list[Receipt]:
         """Store what came in, and the cursor with it, in one transaction; return when it is on disk.
 
-        One message's failure never raises: it becomes a quarantined item. Raises StateFileError where nothing
-        could be stored; then nothing was, and the caller keeps its place.
+        With an order in the place of the cursor it is history, which goes behind everything live.
+
+        With a reason, nothing of it is posted: LEFT_ALONE is accounted for and no more, RENUMBERED is held
+        for an operator's word. One message's failure never raises: it becomes a quarantined item. Raises
+        StateFileError where nothing could be stored; then nothing was, and the caller keeps its place.
         """
 
     async def cursor(self, source: str, folder: str) -> FolderCursor | None:
         """How far the folder was read, or None where it was never seen."""
+
+    async def order(self, source: str, folder: str) -> HistoryOrder | None:
+        """The last order to read old mail of the folder, running or ended."""
+
+    async def put_order(self, order: HistoryOrder) -> None:
+        """Write such an order down, in the place of the folder's former one. Raises StateFileError."""
+
+    async def recognise(self, incoming: Sequence[Incoming]) -> list[str]:
+        """The state of each that is known, `forgotten` where its item was removed; empty where it is new.
+
+        Where the known ones were found is on disk when this returns. Raises StateFileError.
+        """
+
+    async def uids_of(
+        self, source: str, folder: str, uidvalidity: int, digests: Sequence[str]
+    ) -> list[list[int]]:
+        """For each digest, the UIDs of this UIDVALIDITY at which its mail was found."""
+
+    async def states_of(
+        self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]
+    ) -> dict[int, str]:
+        """The states of those of these UIDs that are accounted for; for the audit."""

@@ -3,33 +3,66 @@
 import hashlib
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import orjson
 
 from bridge.cursor import FolderCursor
+from bridge.history import HistoryOrder
+from bridge.ledger import holding, orders
+from bridge.ledger.holding import LoopNote
 from bridge.ledger.item import NewItem, Stored
+from bridge.ledger.lanes import hurry
+from bridge.ledger.places import note, place_of
 from bridge.ledger.state import OPEN, ItemState
 
 OPEN_LIST = "('pending', 'sending', 'uncertain', 'held')"
 """OPEN as the partial indexes write it; SQLite uses such an index only for the very same words."""
 
 _INSERT = f"""
-    INSERT INTO items (key, source, kind, place, conversation, state, reason, detail, route, turn,
+    INSERT INTO items (key, source, kind, place, conversation, state, reason, detail, route, turn, lane,
                        received_at, accepted_at, due_at, settled_at, event, digest, message, raw)
     VALUES (:key, :source, :kind, :place, :conversation, :state, :reason, :detail, :route,
             NOT EXISTS (SELECT 1 FROM items INDEXED BY items_open
                         WHERE conversation = :conversation AND state IN {OPEN_LIST}),
-            :received_at, :now, :now, :settled_at, :event, :digest, :message, :raw)
+            :lane, :received_at, :now, :now, :settled_at, :event, :digest, :message, :raw)
     ON CONFLICT (key) DO NOTHING
 """
 
 
+@dataclass(frozen=True, slots=True)
+class FloodNotes:
+    """What is to be written down about floods together with a batch of items."""
+
+    slots: Sequence[int | None] = ()
+    """For each item the ten minutes for whose rate it counts; see `bridge.flood.burst`."""
+    loops: Sequence[LoopNote] = ()
+    bursts: Sequence[str] = ()
+    """Sources whose burst began: what of them still waits is held too."""
+
+
+NO_NOTES = FloodNotes()
+
+
 def accept(
-    conn: sqlite3.Connection, items: Sequence[NewItem], cursor: FolderCursor | None, now: int
+    conn: sqlite3.Connection,
+    items: Sequence[NewItem],
+    cursor: FolderCursor | HistoryOrder | None,
+    now: int,
+    flood: FloodNotes = NO_NOTES,
 ) -> list[Stored]:
     """Store the items and the cursor. An item whose key is there already is noted as found again."""
     stored = [_accept_one(conn, item, now) for item in items]
-    if cursor is not None:
+    found = (place_of(item.source, item.place, item.key) for item in items if item.kind == "mail")
+    note(conn, (place for place in found if place is not None))
+    hurry(conn, items)
+    holding.note_rates(conn, items, flood.slots, stored)
+    holding.note_loops(conn, flood.loops)
+    if flood.bursts:
+        holding.hold_waiting(conn, flood.bursts, now)
+    if isinstance(cursor, HistoryOrder):
+        orders.advance(conn, cursor, stored, now)
+    elif cursor is not None:
         save_cursor(conn, cursor, now)
     return stored
 
@@ -48,6 +81,7 @@ def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
             "reason": item.reason,
             "detail": item.detail,
             "route": item.route,
+            "lane": item.lane,
             "received_at": item.received_at,
             "now": now,
             "settled_at": None if item.state in OPEN else now,

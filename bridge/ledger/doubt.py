@@ -46,10 +46,16 @@ def doubts(conn: sqlite3.Connection) -> list[Doubt]:
         "WHERE i.state = 'uncertain' ORDER BY i.id LIMIT ?",
         (MOST_DOUBTS,),
     )
-    return [
-        Doubt(**(dict(row) | {"event": EventDraft.from_dict(orjson.loads(row["event"]))}))
-        for row in rows.fetchall()
-    ]
+    return [doubt for row in rows.fetchall() if (doubt := _doubt(row)) is not None]
+
+
+def _doubt(row: sqlite3.Row) -> Doubt | None:
+    """The row as a value; None where this version cannot read its event, so that it waits for an operator."""
+    try:
+        event = EventDraft.from_dict(orjson.loads(row["event"]))
+    except (TypeError, ValueError):
+        return None
+    return Doubt(**(dict(row) | {"event": event}))
 
 
 def owners(conn: sqlite3.Connection, event_ids: Iterable[int]) -> dict[int, int]:

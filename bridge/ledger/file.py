@@ -1,6 +1,7 @@
 """The state file itself: opening it, its schema, and clear words for what can be wrong with it."""
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +36,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """
     with explained(path):
         fresh = not path.exists() or path.stat().st_size == 0
-        conn = _connect(f"{path.absolute().as_uri()}?mode=rwc")
+        # It holds addresses and subjects: for its owner alone, whatever the umask is.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        conn = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
             if not fresh:
                 _check_identity(conn, path)
@@ -58,6 +61,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
                 f"there is no state file {str(path)!r}",
                 hint="the service makes it at its first start; see state.path",
             )
+        _check_is_filled(path)
         conn = _connect(f"{path.absolute().as_uri()}?mode=ro")
         try:
             _check_identity(conn, path)
@@ -109,6 +113,19 @@ def _connect(uri: str) -> sqlite3.Connection:
     )
     conn.row_factory = sqlite3.Row
     return conn
+
+
+def _check_is_filled(path: Path) -> None:
+    """Raise StateFileError for a folder and for an empty file, which SQLite explains badly."""
+    if path.is_dir():
+        raise StateFileError(
+            f"{str(path)!r} is a folder, not a state file", hint="state.path must be the path of a file"
+        )
+    if path.stat().st_size == 0:
+        raise StateFileError(
+            f"the state file {str(path)!r} is empty",
+            hint="the service will make it when it starts; if it ran before, restore a backup",
+        )
 
 
 def _check_identity(conn: sqlite3.Connection, path: Path) -> None:

@@ -27,6 +27,8 @@ class NewItem:
     route: str | None = None
     event: EventDraft | None = None
     raw: bytes | None = None
+    lane: int = 0
+    """0 for live mail and tickets, 1 for history; see `bridge.ledger.lanes`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Claimed:
     source: str
     conversation: str
     attempt: int
+    lane: int = 0
     tries: int
     """Attempts before this one that count for the waiting time."""
     accepted_at: int
@@ -132,4 +135,6 @@ class ItemFilter:
     states: frozenset[ItemState] = frozenset()
     source: str | None = None
     reason: str | None = None
+    with_event: bool = False
+    """Only items that have an event, which can be posted."""
     limit: int = 100

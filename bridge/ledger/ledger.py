@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from bridge.cursor import FolderCursor
-from bridge.ledger import accepting, doubt, outbox, queries, retention
+from bridge.history import HistoryOrder
+from bridge.ledger import accepting, doubt, holding, orders, outbox, queries, retention
+from bridge.ledger import places as places_of
+from bridge.ledger.accepting import NO_NOTES, FloodNotes
 from bridge.ledger.doubt import Doubt, Found
 from bridge.ledger.file import ServiceLock, explained, open_for_reading
 from bridge.ledger.item import Claimed, NewItem, Settlement, Stored
+from bridge.ledger.mail_actions import MailActions
+from bridge.ledger.places import Place
+from bridge.ledger.refresh_tokens import RefreshTokens
 from bridge.ledger.writer import Writer
 
 T = TypeVar("T")
@@ -36,32 +42,58 @@ class Ledger:
         lock = ServiceLock.take(path)
         try:
             writer = Writer(path)
-            return cls(path, lock, writer, open_for_reading(path))
         except BaseException:
             lock.release()
             raise
+        try:
+            reader = open_for_reading(path)
+        except BaseException:
+            await writer.close()
+            lock.release()
+            raise
+        return cls(path, lock, writer, reader)
 
     async def close(self) -> None:
-        """Finish what waits, then close."""
-        await self._writer.close()
+        """Finish what waits, then close.
+
+        The writer closes last: only the last connection that may write empties the WAL into the file and removes
+        it, so that the file alone is whole.
+        """
         async with self._reading:
             self._reader.close()
+        await self._writer.close()
         self._lock.release()
 
     async def accept(
-        self, items: Sequence[NewItem], cursor: FolderCursor | None, *, now: int
+        self,
+        items: Sequence[NewItem],
+        cursor: FolderCursor | HistoryOrder | None,
+        *,
+        now: int,
+        flood: FloodNotes = NO_NOTES,
     ) -> list[Stored]:
         """Store items and cursor in one transaction; return when it is on disk."""
-        return await self._writer.write(partial(accepting.accept, items=items, cursor=cursor, now=now))
+        return await self._writer.write(
+            partial(accepting.accept, items=items, cursor=cursor, now=now, flood=flood)
+        )
 
     async def turn(
-        self, settled: Sequence[tuple[Claimed, Settlement]], limit: int, *, now: int
+        self,
+        settled: Sequence[tuple[Claimed, Settlement]],
+        limit: int,
+        *,
+        now: int,
+        history: int | None = None,
     ) -> list[Claimed]:
         """One turn of the delivery, in one transaction: write down how attempts ended, then claim due items.
 
+        Live items go first; `history` bounds how many of the second lane are claimed.
+
         The claimed items' attempts are on disk when this returns, before any request is sent.
         """
-        return await self._writer.write(partial(outbox.turn, settled=settled, limit=limit, now=now))
+        return await self._writer.write(
+            partial(outbox.turn, settled=settled, limit=limit, now=now, history=history)
+        )
 
     async def doubts(self) -> list[Doubt]:
         """The oldest uncertain items."""
@@ -86,6 +118,65 @@ class Ledger:
     async def cursor(self, source: str, folder: str) -> FolderCursor | None:
         """How far a folder is read."""
         return await self._read(partial(queries.cursor, source=source, folder=folder))
+
+    async def recognise(self, places: Sequence[Place], *, now: int) -> list[str]:
+        """The state of each of these mails that is known; where those were found is on disk when this returns."""
+        return await self._writer.write(partial(places_of.recognise, places=places, now=now))
+
+    async def uids_of(
+        self, source: str, folder: str, uidvalidity: int, keys: Sequence[str]
+    ) -> list[list[int]]:
+        """For each key, the UIDs of this numbering at which its mail was found."""
+        function = partial(
+            places_of.uids_of, source=source, folder=folder, uidvalidity=uidvalidity, keys=keys
+        )
+        return await self._read(function)
+
+    async def states_of(
+        self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]
+    ) -> dict[int, str]:
+        """The states of those of these UIDs that are accounted for."""
+        return await self._read(
+            partial(places_of.states, source=source, folder=folder, uidvalidity=uidvalidity, uids=uids)
+        )
+
+    async def remove_former(self) -> int:
+        """Remove some places of folders that were numbered anew since. Returns how many."""
+        return await self._writer.write(places_of.remove_former)
+
+    @property
+    def refresh_tokens(self) -> RefreshTokens:
+        """Refresh tokens that token servers gave in place of the configured ones."""
+        return RefreshTokens(self._read, self._writer.write)
+
+    @property
+    def mail_actions(self) -> MailActions:
+        """What is to be done with the mails of settled items."""
+        return MailActions(self._read, self._writer.write)
+
+    async def put_order(self, order: HistoryOrder, *, now: int) -> None:
+        """Write down which old mail of a folder is to be read."""
+        await self._writer.write(partial(orders.put, wanted=order, now=now))
+
+    async def order(self, source: str, folder: str) -> HistoryOrder | None:
+        """The last order to read old mail of a folder."""
+        return await self._read(partial(orders.order, source=source, folder=folder))
+
+    async def flood_memory(self, *, now: int) -> holding.Memory:
+        """What is remembered of the last minutes and days, to judge what comes next."""
+        return await self._read(partial(holding.memory, now=now))
+
+    async def known(self, keys: Sequence[str]) -> frozenset[str]:
+        """Which of these keys belong to items."""
+        return await self._read(partial(holding.known, keys=keys))
+
+    async def let_go(self, keys: Sequence[str]) -> list[str]:
+        """Which of these held items stand for no loop any more."""
+        return await self._read(partial(holding.let_go, keys=keys))
+
+    async def forget_floods(self, *, now: int) -> None:
+        """Forget old rates and loops."""
+        await self._writer.write(partial(holding.remove_old, now=now))
 
     async def next_due(self) -> int | None:
         """When the next item may be posted."""

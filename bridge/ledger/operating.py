@@ -1,7 +1,7 @@
 """Write functions of the operator: another try, or away with it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bridge.ledger.accepting import OPEN_LIST
 from bridge.ledger.outbox import give_turn
@@ -11,21 +11,50 @@ from bridge.reason import Reason
 
 def retry(conn: sqlite3.Connection, keys: Sequence[str], now: int) -> dict[str, bool]:
     """Make items due now. False for those that have no event, are under way, or were delivered."""
-    return {key: _retry_one(conn, key, now) for key in keys}
+    return _reopen(conn, keys, now, _retry_one)
 
 
-def _retry_one(conn: sqlite3.Connection, key: str, now: int) -> bool:
+def _reopen(
+    conn: sqlite3.Connection,
+    keys: Sequence[str],
+    now: int,
+    reopen_one: Callable[[sqlite3.Connection, str, int], str | None],
+) -> dict[str, bool]:
+    """Reopen each, then seat each conversation once: it may have as many items as there are keys."""
+    reopened = {key: reopen_one(conn, key, now) for key in keys}
+    for conversation in {one for one in reopened.values() if one is not None}:
+        _seat_anew(conn, conversation)
+    return {key: conversation is not None for key, conversation in reopened.items()}
+
+
+def _retry_one(conn: sqlite3.Connection, key: str, now: int) -> str | None:
     row = conn.execute("SELECT id, state, conversation, event FROM items WHERE key = ?", (key,)).fetchone()
     if row is None or row["event"] is None or ItemState(row["state"]) not in RETRYABLE:
-        return False
+        return None
     # accepted_at moves too: the time of acd.give_up_after begins anew.
     conn.execute(
         "UPDATE items SET state = 'pending', reason = ?1, due_at = ?2, accepted_at = ?2, settled_at = NULL, "
         "tries = 0 WHERE id = ?3",
         (Reason.OPERATOR_RETRY, now, row["id"]),
     )
-    _seat_anew(conn, row["conversation"])
-    return True
+    conversation: str = row["conversation"]
+    return conversation
+
+
+def release(conn: sqlite3.Connection, keys: Sequence[str], now: int) -> dict[str, bool]:
+    """Let held items go, and mails that were collapsed into a suspected loop. False for all others."""
+    return _reopen(conn, keys, now, _release_one)
+
+
+def _release_one(conn: sqlite3.Connection, key: str, now: int) -> str | None:
+    # accepted_at moves too: the time of acd.give_up_after begins anew.
+    row = conn.execute(
+        "UPDATE items SET state = 'pending', reason = ?1, detail = '', due_at = ?2, accepted_at = ?2, "
+        "settled_at = NULL WHERE key = ?3 AND event IS NOT NULL "
+        "AND (state = 'held' OR (state = 'duplicate' AND reason = ?4)) RETURNING conversation",
+        (Reason.OPERATOR_RELEASE, now, key, Reason.SUSPECTED_LOOP),
+    ).fetchone()
+    return None if row is None else str(row["conversation"])
 
 
 def drop(conn: sqlite3.Connection, keys: Sequence[str], why: str, now: int) -> dict[str, bool]:

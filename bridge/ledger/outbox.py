@@ -9,16 +9,16 @@ import orjson
 from bridge.event import EventDraft
 from bridge.ledger.accepting import OPEN_LIST
 from bridge.ledger.item import Claimed, Settlement
+from bridge.ledger.lanes import DUE
 from bridge.ledger.state import OPEN, ItemState
 from bridge.reason import Reason
 
-DUE = """
-    SELECT id FROM items INDEXED BY items_due
-    WHERE state = 'pending' AND turn = 1 AND due_at <= ? ORDER BY due_at, id LIMIT ?
-"""
+LONGEST_WAIT_MS = 2 * 86_400_000
+"""No item is put off for longer: Retry-After counts for a day at the most."""
+
 _CLAIM = f"""
     UPDATE items SET state = 'sending', attempts = attempts + 1 WHERE id IN ({DUE})
-    RETURNING id, key, source, conversation, attempts, tries, accepted_at, event
+    RETURNING id, key, source, conversation, lane, attempts, tries, accepted_at, event
 """
 _BEGIN_ATTEMPTS = """
     INSERT INTO attempts (item_id, number, started_at, digest)
@@ -61,35 +61,64 @@ _GIVE_TURNS = f"""
 
 
 def turn(
-    conn: sqlite3.Connection, settled: Sequence[tuple[Claimed, Settlement]], limit: int, now: int
+    conn: sqlite3.Connection,
+    settled: Sequence[tuple[Claimed, Settlement]],
+    limit: int,
+    now: int,
+    history: int | None = None,
 ) -> list[Claimed]:
     """One turn of the delivery: write down what ended, then claim what may be begun."""
     if settled:
         settle(conn, settled, now)
-    return claim(conn, limit, now) if limit > 0 else []
+    return claim(conn, limit, now, history) if limit > 0 else []
 
 
-def claim(conn: sqlite3.Connection, limit: int, now: int) -> list[Claimed]:
+def claim(conn: sqlite3.Connection, limit: int, now: int, history: int | None = None) -> list[Claimed]:
     """Take up to `limit` due items, oldest first, and write their attempts down before any request is sent.
+
+    Live items go first; at most `history` of the second lane are taken.
 
     At most one item of a conversation is taken: only the first that is open has its turn.
     """
-    rows = conn.execute(_CLAIM, (now, limit)).fetchall()
+    places = {"now": now, "limit": limit, "history": limit if history is None else history}
+    rows = conn.execute(_CLAIM, places).fetchall()
     if rows:
         conn.execute(_BEGIN_ATTEMPTS, (now, orjson.dumps([row["id"] for row in rows]).decode()))
-    return sorted((_claimed(row) for row in rows), key=lambda item: item.id)
+    read = [(row, _claimed(row)) for row in rows]
+    for row, item in read:
+        if item is None:
+            _set_aside(conn, row, now)
+    return sorted((item for _, item in read if item is not None), key=lambda item: item.id)
 
 
-def _claimed(row: sqlite3.Row) -> Claimed:
+def _set_aside(conn: sqlite3.Connection, row: sqlite3.Row, now: int) -> None:
+    """An item that this version cannot read, as after a step back to an older one, must stop nobody."""
+    conn.execute(
+        "UPDATE attempts SET ended_at = ?, outcome = 'not-sent', reason = ? WHERE item_id = ? AND number = ?",
+        (now, Reason.INVALID_EVENT, row["id"], row["attempts"]),
+    )
+    conn.execute(
+        "UPDATE items SET state = 'quarantined', reason = ?, detail = ?, settled_at = ? WHERE id = ?",
+        (Reason.INVALID_EVENT, "this version cannot read its stored event", now, row["id"]),
+    )
+    give_turn(conn, row["conversation"])
+
+
+def _claimed(row: sqlite3.Row) -> Claimed | None:
+    try:
+        event = EventDraft.from_dict(orjson.loads(row["event"]))
+    except (TypeError, ValueError):
+        return None
     return Claimed(
         id=row["id"],
         key=row["key"],
         source=row["source"],
         conversation=row["conversation"],
         attempt=row["attempts"],
+        lane=row["lane"],
         tries=row["tries"],
         accepted_at=row["accepted_at"],
-        event=EventDraft.from_dict(orjson.loads(row["event"])),
+        event=event,
     )
 
 
@@ -129,7 +158,15 @@ def give_turn(conn: sqlite3.Connection, conversation: str) -> None:
 
 
 def recover(conn: sqlite3.Connection, now: int) -> int:
-    """At start: items whose request was under way when the bridge stopped are uncertain. Returns how many."""
+    """At start: items whose request was under way when the bridge stopped are uncertain. Returns how many.
+
+    What a clock that was wrong has put into a far future is due now.
+    """
+    conn.execute(
+        "UPDATE items SET due_at = min(due_at, ?1), accepted_at = min(accepted_at, ?1) "
+        "WHERE state = 'pending' AND (due_at > ?1 + ?2 OR accepted_at > ?1 + ?2)",
+        (now, LONGEST_WAIT_MS),
+    )
     conn.execute(
         "UPDATE attempts SET ended_at = ?, outcome = 'uncertain', reason = ? WHERE ended_at IS NULL",
         (now, Reason.CRASHED_WHILE_SENDING),

@@ -14,6 +14,8 @@ _ITEM = (
     "accepted_at, due_at, settled_at, acd_event_id, event, message"
 )
 
+_CURSOR = "source, folder, uidvalidity, baseline, last_uid, first_at, moved_at"
+
 
 def totals(conn: sqlite3.Connection) -> dict[str, int]:
     """How many items are in each state; every state is named."""
@@ -33,7 +35,9 @@ def oldest_open(conn: sqlite3.Connection) -> int | None:
 def next_due(conn: sqlite3.Connection) -> int | None:
     """When the next item may be posted; milliseconds since 1970."""
     found: int | None = conn.execute(
-        "SELECT min(due_at) FROM items INDEXED BY items_due WHERE state = 'pending' AND turn = 1"
+        "SELECT min(due_at) FROM (SELECT min(due_at) AS due_at FROM items INDEXED BY items_due "
+        "WHERE state = 'pending' AND turn = 1 AND lane = 0 UNION ALL SELECT min(due_at) FROM items "
+        "INDEXED BY items_due WHERE state = 'pending' AND turn = 1 AND lane = 1)"
     ).fetchone()[0]
     return found
 
@@ -41,7 +45,7 @@ def next_due(conn: sqlite3.Connection) -> int | None:
 def cursor(conn: sqlite3.Connection, source: str, folder: str) -> FolderCursor | None:
     """How far a folder is read."""
     row = conn.execute(
-        "SELECT source, folder, uidvalidity, baseline, last_uid FROM cursors WHERE source = ? AND folder = ?",
+        f"SELECT {_CURSOR} FROM cursors WHERE source = ? AND folder = ?",
         (source, folder),
     ).fetchone()
     return None if row is None else FolderCursor(**dict(row))
@@ -49,7 +53,7 @@ def cursor(conn: sqlite3.Connection, source: str, folder: str) -> FolderCursor |
 
 def cursors(conn: sqlite3.Connection) -> list[FolderCursor]:
     """Every folder that was ever read."""
-    rows = conn.execute("SELECT source, folder, uidvalidity, baseline, last_uid FROM cursors").fetchall()
+    rows = conn.execute(f"SELECT {_CURSOR} FROM cursors").fetchall()
     return [FolderCursor(**dict(row)) for row in rows]
 
 
@@ -79,6 +83,8 @@ def _where(wanted: ItemFilter) -> tuple[str, list[str]]:
         if value is not None:
             conditions.append(f"{column} = ?")
             values.append(value)
+    if wanted.with_event:
+        conditions.append("event IS NOT NULL")
     return (f"WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-BATCH = 500
+BATCH = 2000
 """Bounds the time that other writes wait."""
 _OVER = ("created", "updated", "filtered", "duplicate", "vanished")
 

@@ -14,7 +14,7 @@ class ItemState(StrEnum):
     UPDATED = "updated"  #: final: the ACD had such an event already and added to it (`Result_` = `UPDATED`)
     FILTERED = "filtered"  #: final: a route or an operator dropped it
     DUPLICATE = "duplicate"  #: final: another item stands for it
-    QUARANTINED = "quarantined"  #: final: it could not be mapped to an event
+    QUARANTINED = "quarantined"  #: final: no event could be made of it; it cannot be posted, only dropped
     DEAD = "dead"  #: final: the ACD refused it, or its time ran out
     VANISHED = "vanished"  #: final: gone from its folder before it was read
 
@@ -28,7 +28,6 @@ RETRYABLE = frozenset(
         ItemState.UNCERTAIN,
         ItemState.HELD,
         ItemState.FILTERED,
-        ItemState.QUARANTINED,
         ItemState.DEAD,
     }
 )

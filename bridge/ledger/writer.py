@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bridge.errors import StateFileError
+from bridge.errors import StateFileError, StateFileGoneError
 from bridge.ledger.file import explained, open_for_writing
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._conn = open_for_writing(path)
+        self._identity = _identity_of(path)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -88,14 +89,23 @@ class Writer:
     def _commit(self, batch: list[_Job]) -> None:
         try:
             with explained(self._path):
+                self._check_still_there()
                 self._conn.execute("BEGIN IMMEDIATE")
                 for job in batch:
                     self._perform(job)
                 self._conn.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - whatever it is, every caller must hear of it
             for job in batch:
-                job.error = job.error or error
+                job.error = job.error or _own_copy(error)
             self._roll_back()
+
+    def _check_still_there(self) -> None:
+        """SQLite writes on into a file that was removed, and everything is gone at the next start."""
+        if _identity_of(self._path) != self._identity:
+            raise StateFileGoneError(
+                f"the state file {str(self._path)!r} was removed or replaced while the service works on it",
+                hint="put the right file back, and start the service again",
+            )
 
     def _perform(self, job: _Job) -> None:
         self._conn.execute("SAVEPOINT job")
@@ -114,6 +124,23 @@ class Writer:
         with contextlib.suppress(sqlite3.Error):
             if self._conn.in_transaction:
                 self._conn.execute("ROLLBACK")
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return None
+    return there.st_dev, there.st_ino
+
+
+def _own_copy(error: BaseException) -> BaseException:
+    """One exception object in several tasks would show the places of all of them in each log."""
+    if not isinstance(error, StateFileError):
+        return error
+    copy = type(error)(error.message, hint=error.hint)
+    copy.__cause__ = error
+    return copy
 
 
 def _tell(batch: list[_Job]) -> None:

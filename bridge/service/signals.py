@@ -18,7 +18,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def signals_handled(stop: asyncio.Event) -> Iterator[None]:
-    """Within it: SIGTERM and SIGINT set `stop`, SIGUSR1 writes every task's stack to the log.
+    """Within it: SIGTERM and SIGINT set `stop`, SIGUSR1 writes every task's stack to the log, and SIGHUP
+    writes a warning: a daemon is often told to reload by it, and must not end then.
 
     A second SIGTERM or SIGINT ends the process at once, even where the loop hangs, because the first one
     gives both back to the kernel. Nothing accepted is lost by that: it is on disk. A crash, and the
@@ -26,16 +27,18 @@ def signals_handled(stop: asyncio.Event) -> Iterator[None]:
     running loop.
     """
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    before = {number: signal.getsignal(number) for number in (*STOP_SIGNALS, signal.SIGHUP)}
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, _stop, loop, stop, number)
     loop.add_signal_handler(signal.SIGUSR1, log_tasks)
+    loop.add_signal_handler(signal.SIGHUP, _no_reload)
     _show_crashes()
     try:
         yield
     finally:
         _give_back(loop)
         loop.remove_signal_handler(signal.SIGUSR1)
+        loop.remove_signal_handler(signal.SIGHUP)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -52,6 +55,10 @@ def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, number: signal.S
     log.info("stop-asked", signal=number.name)
     stop.set()
     _give_back(loop)
+
+
+def _no_reload() -> None:
+    log.warning("no-reload", signal="SIGHUP", hint="reload is not supported; restart instead")
 
 
 def _give_back(loop: asyncio.AbstractEventLoop) -> None:

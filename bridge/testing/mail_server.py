@@ -106,7 +106,8 @@ class MailServer:
 async def _backend(user: str) -> "tuple[DictBackend, Config]":
     if MISSING:
         raise BridgeError(
-            "the mail server of the demo is not installed", hint="pip install 'acd-bridge[demo]'"
+            "the mail server of the demo is not installed",
+            hint="in the checkout: pip install -c constraints.txt '.[demo]'",
         )
     arguments = Namespace(
         debug=False,

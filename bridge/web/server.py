@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client.exposition import choose_encoder
 
-from bridge.config.model import Address
+from bridge.config.values import Address
 from bridge.metrics import REGISTRY
 from bridge.web.answers import add_safe_headers, json_answer, problem
 from bridge.web.host import is_own_host

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bridge.config.model import Address, Config
+from bridge.config.model import Config
 from bridge.config.reference import reference as configuration_page
 from bridge.config.secret import Secret
+from bridge.config.values import Address
 from bridge.ledger.state import ItemState
 from bridge.reason import Reason
 from docs import reference
@@ -114,6 +115,24 @@ def test_operations_name_only_commands_that_exist() -> None:
 
 def page_of_operations() -> str:
     return (DOCS / "operations.md").read_text()
+
+
+LEFTOVER = re.compile(r"^\s*[A-Z]{3,}\s*$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted(str(path.relative_to(DOCS.parent)) for path in (*DOCS.glob("*.md"), *DOCS.parent.glob("*.md"))),
+)
+def test_no_mark_waits_to_be_filled(page: str) -> None:
+    """A line of capital letters alone is a place that somebody meant to fill, and no page is given out with one."""
+    assert LEFTOVER.findall((DOCS.parent / page).read_text()) == []
+
+
+def test_marks_are_told_from_words() -> None:
+    """A word alone in capitals is found; one within a sentence, and a heading, are not."""
+    assert LEFTOVER.findall("Text.\n\nFIGURES\n") != []
+    assert LEFTOVER.findall("# FIGURES\nThe ACD answers UPDATED.\nOK\n") == []
 
 
 def test_a_member_without_a_meaning_is_refused(tmp_path: Path) -> None:

@@ -9,17 +9,21 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from aioimaplib import aioimaplib
 
+from bridge import __version__
 from bridge.intake.imap import folder_name, uid_set
-from bridge.intake.imap.failure import Kind, MailServerError, asked_wait, is_transient, response_code, shown
+from bridge.intake.imap.failure import Kind, MailServerError, puts_off, response_code, shown
 from bridge.intake.imap.fetch_response import is_fetch
 from bridge.intake.imap.grammar import GrammarError, parse_values, quoted
 from bridge.intake.imap.protocol import Collect, ImapProtocol
 from bridge.intake.imap.selected import Selected, selected_from, uidnext_from_status
 from bridge.intake.imap.splitter import Parts
+from bridge.intake.imap.writable import Writable, writable_from
 
 LOGOUT_SECONDS = 1.0
 """How long a goodbye may take before the connection is cut."""
 MAX_LISTED_FOLDERS = 10_000
+UIDS_IN_A_SEARCH = 500
+"""Keeps a command's line below the 8,000 bytes that servers take (RFC 7162 section 4)."""
 
 T = TypeVar("T")
 
@@ -107,6 +111,14 @@ class Connection:
         await self.expect_ok("CAPABILITY", collect=collect)
         self._protocol.capabilities = found
 
+    async def introduce(self) -> None:
+        """Say who we are where the server wants to know it (RFC 2971); some open no folder before that.
+
+        Nothing depends on the answer. Raises MailServerError where the connection is lost.
+        """
+        if "ID" in self._protocol.capabilities:
+            await self.command("ID", f'("name" "acd-bridge" "version" {quoted(__version__)})')
+
     async def examine(self, folder: str) -> Selected:
         """Open a folder without leave to change it; its view is that of this moment. News noted before are
         done.
@@ -127,6 +139,15 @@ class Connection:
         return selected
 
     async def _examine(self, folder: str) -> Selected:
+        _, lines = await self._open("EXAMINE", folder)
+        return selected_from(lines)
+
+    async def select(self, folder: str) -> Writable:
+        """Open a folder with leave to change it, as far as the server gives it."""
+        answer, lines = await self._open("SELECT", folder)
+        return writable_from(lines, answer.words)
+
+    async def _open(self, command: str, folder: str) -> tuple[Answer, list[bytes]]:
         lines: list[bytes] = []
 
         def collect(parts: Parts) -> bool:
@@ -134,12 +155,12 @@ class Connection:
                 lines.append(parts[0])
             return True
 
-        answer = await self.command("EXAMINE", _folder(folder), collect=collect)
+        answer = await self.command(command, _folder(folder), collect=collect)
         if answer.result != "OK":
             raise _folder_refused(folder, answer)
         # The library leaves the state alone after EXAMINE, and refuses UID commands then.
         self._protocol.state = aioimaplib.SELECTED
-        return selected_from(lines)
+        return answer, lines
 
     async def _uidnext(self, folder: str) -> int:
         found: list[int] = []
@@ -167,10 +188,23 @@ class Connection:
         if answer.result != "OK" and response_code(answer.words) != "EXPUNGEISSUED":
             raise refused("UID FETCH", answer)
 
-    async def search(self, first: int, last: int) -> list[int]:
-        """The UIDs that exist from `first` to `last`. ESEARCH (RFC 4731) where the server has it: shorter
-        answers.
+    async def search(self, first: int, last: int, *criteria: str) -> list[int]:
+        """The UIDs that exist from `first` to `last` and meet the search keys (RFC 9051 section 6.4.4).
+
+        ESEARCH (RFC 4731) where the server has it: shorter answers.
         """
+        return await self._search(f"{first}:{last}", last - first + 1, *criteria)
+
+    async def existing(self, uids: Sequence[int]) -> list[int]:
+        """Which of these UIDs exist; ascending UIDs are expected."""
+        found: list[int] = []
+        for at in range(0, len(uids), UIDS_IN_A_SEARCH):
+            asked = uids[at : at + UIDS_IN_A_SEARCH]
+            there = await self._search(uid_set.as_text(asked), len(asked))
+            found.extend(uid for uid in there if uid in frozenset(asked))
+        return found
+
+    async def _search(self, uids: str, most: int, *criteria: str) -> list[int]:
         extended = "ESEARCH" in self._protocol.capabilities
         found: list[int] = []
 
@@ -181,16 +215,14 @@ class Connection:
             elif word.startswith(b"ESEARCH"):
                 values = parse_values(parts, start=9)
                 sets = [values[at + 1] for at, value in enumerate(values[:-1]) if value == b"ALL"]
-                for uids in sets:
-                    found.extend(
-                        uid_set.from_text(uids if isinstance(uids, bytes) else b"", last - first + 1)
-                    )
+                for one in sets:
+                    found.extend(uid_set.from_text(one if isinstance(one, bytes) else b"", most))
             else:
                 return False
             return True
 
         arguments = ("RETURN", "(ALL)") if extended else ()
-        await self.expect_ok("SEARCH", *arguments, "UID", f"{first}:{last}", collect=collect, prefix="UID")
+        await self.expect_ok("SEARCH", *arguments, "UID", uids, *criteria, collect=collect, prefix="UID")
         return found
 
     async def folders(self) -> list[str]:
@@ -308,9 +340,9 @@ class Connection:
 def refused(name: str, answer: Answer) -> MailServerError:
     """What a NO or BAD to a command means that every server knows."""
     said = f"the server refuses {name}: {answer.result} {shown(answer.words)}"
-    if is_transient(answer.words):
-        return MailServerError(Kind.BUSY, said, wait=asked_wait(answer.words))
-    return MailServerError(Kind.REFUSED, said, hint="the server's own log tells more")
+    return puts_off(answer.words, said) or MailServerError(
+        Kind.REFUSED, said, hint="the server's own log tells more"
+    )
 
 
 def _folder(name: str) -> str:
@@ -318,9 +350,8 @@ def _folder(name: str) -> str:
 
 
 def _folder_refused(folder: str, answer: Answer) -> MailServerError:
-    if is_transient(answer.words):
-        return refused("EXAMINE", answer)
-    return MailServerError(
+    said = f"the server refuses EXAMINE: {answer.result} {shown(answer.words)}"
+    return puts_off(answer.words, said) or MailServerError(
         Kind.FOLDER_MISSING,
         f"folder {folder!r} cannot be opened: {shown(answer.words)}",
         hint="check its name and the account's rights; `acd-bridge check --online` shows near names",

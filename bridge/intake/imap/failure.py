@@ -7,6 +7,10 @@ from bridge.errors import ImapError
 
 MAX_WORDS = 200
 """A server's words are cut to so many characters before anybody sees them."""
+NOT_CONNECTED = "authenticated but not connected"
+"""Microsoft's words where the token is good and the mailbox cannot be opened with it."""
+QUOTA_WAIT = 900.0
+"""Seconds to leave an account alone whose limit of bytes or commands is used up; those last an hour or a day."""
 MAX_ASKED_WAIT = 3600.0
 """A server may ask for a pause of at most so many seconds; what is longer is shortened."""
 
@@ -33,7 +37,19 @@ FINAL_CODES = frozenset(
     }
 )
 """Response codes that blame the request, whatever the words beside them say (RFC 5530)."""
-BUSY_WORDS = ("too many", "throttl", "backoff", "try again later", "temporar", "unavailable", "not connected")
+BUSY_WORDS = (
+    "too many",
+    "throttl",
+    "backoff",
+    "try again later",
+    "temporar",
+    "unavailable",
+    "maximum number of connections",
+    "connection limit",
+    "bandwidth limit",
+    "rate limit",
+    "not connected",
+)
 """Servers without response codes say it in words; sign-in must not be taken as refused then."""
 
 
@@ -46,6 +62,11 @@ class Kind(StrEnum):
     STARTTLS_MISSING = "starttls-missing"  #: the server offers no STARTTLS, or somebody takes it away
     SIGN_IN_REFUSED = "sign-in-refused"  #: user name or password is refused
     SECRET = "secret-missing"  #: the password cannot be read  # noqa: S105 - a kind of failure, no password
+    TOKEN_UNAVAILABLE = "token-unavailable"  #: the token server cannot be asked  # noqa: S105 - as above
+    TOKEN_THROTTLED = "token-throttled"  #: the token server asks to come later  # noqa: S105 - as above
+    TOKEN_REFUSED = "token-refused"  #: the token server gives none: revoked, misconfigured  # noqa: S105 - as above
+    NOT_CONNECTED = "not-connected"  #: signed in, but the mailbox cannot be opened; up to three times
+    NO_ACCESS = "no-access"  #: the same, again and again: it must be permissions or the user name
     FOLDER_MISSING = "folder-missing"  #: the folder cannot be opened
     UIDVALIDITY_CHANGED = "uidvalidity-changed"  #: the folder's UIDs mean other messages than before
     BUSY = "server-busy"  #: the server asks to come later
@@ -68,6 +89,13 @@ class MailServerError(ImapError):
         self.wait = wait
 
 
+NOT_CONNECTED_HINT = (
+    "Microsoft 365 knows the token, but does not open the mailbox with it. Most often: the application's service "
+    "principal lacks FullAccess (New-ServicePrincipal with the enterprise application's object ID, then "
+    "Add-MailboxPermission -AccessRights FullAccess); username is not the shared mailbox's own address; the "
+    "mailbox has too many sessions, or IMAP is off for it (Set-CASMailbox -ImapEnabled $true)"
+)
+
 _CODE = re.compile(r"\s*\[([A-Za-z][A-Za-z0-9-]*)")
 _BACKOFF = re.compile(r"backoff time:?\s*(\d{1,12})\s*(milliseconds|ms|seconds|s)\b", re.IGNORECASE)
 
@@ -79,12 +107,14 @@ def response_code(words: str) -> str:
 
 
 def asked_wait(words: str) -> float:
-    """The seconds that a server asks to wait (Exchange: `Suggested Backoff Time: 299910 milliseconds`), or
-    0.
+    """The seconds that a server asks to wait (Exchange: `Suggested Backoff Time: 299910 milliseconds`), or 0.
+
+    A limit that is used up asks for a long pause without saying so.
     """
     match = _BACKOFF.search(words)
     if not match:
-        return 0.0
+        used_up = response_code(words) == "OVERQUOTA" or "bandwidth limit" in words.lower()
+        return QUOTA_WAIT if used_up else 0.0
     seconds = int(match[1]) / (1000 if match[2].lower().startswith("m") else 1)
     return min(seconds, MAX_ASKED_WAIT)
 
@@ -104,3 +134,14 @@ def shown(words: bytes | str, *hidden: str) -> str:
     for secret in hidden:
         text = text.replace(secret, "...") if secret else text
     return "".join(sign for sign in text if sign.isprintable())[:MAX_WORDS]
+
+
+def puts_off(words: str, said: str) -> MailServerError | None:
+    """The failure that a NO, BAD or BYE means which blames the server's state or the account's; None where it
+    blames the request. `said` is what happened, in words that may be shown.
+    """
+    if NOT_CONNECTED in words.lower():
+        return MailServerError(Kind.NOT_CONNECTED, said, hint=NOT_CONNECTED_HINT)
+    if is_transient(words):
+        return MailServerError(Kind.BUSY, said, wait=asked_wait(words))
+    return None

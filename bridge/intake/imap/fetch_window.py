@@ -30,6 +30,8 @@ class Headers:
     """Responses that could not be read and told no UID."""
     left: set[int] = field(default_factory=set)
     """UIDs whose header was not kept, since the window had become too large."""
+    vanished: frozenset[int] = frozenset()
+    """UIDs that the server had listed and no longer has."""
     size: int = 0
 
     def take(self, parts: Parts) -> None:
@@ -57,6 +59,12 @@ class Headers:
         elif uid in self.wanted:
             self.broken[uid] = why
 
+    def missing(self) -> list[int]:
+        """UIDs that were asked for and of which nothing came."""
+        if self.lost:
+            return []
+        return sorted(set(self.wanted).difference(self.fetched, self.broken, self.left))
+
     def read_through(self, through: int) -> int:
         """The UID up to which all was read: less than asked where something had to be left for the next
         window.
@@ -72,6 +80,16 @@ async def fetch_headers(connection: Connection, window: Window) -> Headers:
     headers = Headers(uids if isinstance(uids, range) else frozenset(uids))
     if uids:
         await connection.fetch(uids, ITEMS, headers.take)
+        await _ask_once_more(connection, headers)
     if headers.lost:
         raise MailServerError(Kind.PROTOCOL, "a FETCH response could not be read and told no UID")
     return headers
+
+
+async def _ask_once_more(connection: Connection, headers: Headers) -> None:
+    """UIDs of a range may never have existed. Those of a list did: what does not come twice is gone."""
+    if isinstance(headers.wanted, range):
+        return
+    if missing := headers.missing():
+        await connection.fetch(missing, ITEMS, headers.take)
+        headers.vanished = frozenset(headers.missing())

@@ -2,19 +2,20 @@
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 import structlog
 
-from bridge import metrics
 from bridge.config.model import Mailbox
 from bridge.cursor import FolderCursor
 from bridge.intake.handover import Handover, Incoming
+from bridge.intake.imap.audit import audit_folder
+from bridge.intake.imap.backfill import FolderHistory
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
-from bridge.intake.imap.fetch_window import Headers, fetch_headers
-from bridge.intake.imap.mail_text import with_texts
-from bridge.intake.imap.renumbered import cut_off
+from bridge.intake.imap.reanchor import Found, Reanchoring, anchored
+from bridge.intake.imap.renumbered import Renumberings, cut_off, wanted_since
 from bridge.intake.imap.report import FolderReport
 from bridge.intake.imap.scan_dates import first_uid_since
 from bridge.intake.imap.selected import Selected
@@ -25,19 +26,19 @@ from bridge.intake.imap.sync import (
     ListUids,
     Renumbered,
     Window,
-    baseline_at,
     compare,
     moved,
 )
-from bridge.intake.imap.take_in import message_of, unreadable
-from bridge.message import Message
+from bridge.intake.imap.window_reader import WindowReader
+from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
 
-MAX_STRIKES = 5
-"""So often a single mail may break its connection, each time on a new one, before it is given up as
-unreadable.
-"""
-YIELD_EVERY = 32
-"""Mails read between two chances for everything else in the process."""
+HELD_HINT = "`acd-bridge items list --state held` shows them; check some, then release or drop them"
+FIRST_AUDIT = 600.0
+"""Seconds after the first look at which a folder is audited."""
+AUDIT_EVERY = 6 * 3600.0
+"""Seconds between two audits of a folder."""
+MAX_UIDS_TOLD = 20
+"""Unaccounted UIDs that are named in the log; `acd-bridge audit` names more."""
 
 log = structlog.get_logger("bridge.intake")
 
@@ -46,7 +47,13 @@ class FolderWatch:
     """Takes in what is new in one folder. Keeps nothing but its cursor between two looks."""
 
     def __init__(
-        self, mailbox: Mailbox, folder: str, handover: Handover, *, clock: Callable[[], float] = time.time
+        self,
+        mailbox: Mailbox,
+        folder: str,
+        handover: Handover,
+        *,
+        rules: ReadingRules = PLAIN,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.report = FolderReport(mailbox.name, folder)
         self.progress = False
@@ -57,9 +64,12 @@ class FolderWatch:
         self._clock = clock
         self._cursor: FolderCursor | None = None
         self._stores = 0
-        self._renumbered = False
-        self._careful = False
-        self._strikes: dict[int, int] = {}
+        self._reader = WindowReader(mailbox, folder, handover, rules)
+        self._history = FolderHistory(mailbox, folder, handover, rules)
+        self._suspected: tuple[Connection, int] | None = None
+        """On which connection which other UIDVALIDITY was seen first."""
+        self._renumberings = Renumberings()
+        self._audit_due: float | None = None
         self._log = log.bind(mailbox=mailbox.name, folder=folder)
 
     async def look(self, connection: Connection) -> int:
@@ -68,60 +78,101 @@ class FolderWatch:
         Raises MailServerError, and StateFileError where nothing could be stored: the place is kept then, and
         the next look begins where this one ended.
         """
-        taken, stores = 0, -1
-        self._renumbered = False
+        taken = 0
         # What comes while something is stored is not told by every server when IDLE begins: look again.
-        while stores != self._stores:
+        while True:
             stores = self._stores
-            taken += await self._look_once(connection)
-        self._careful = False
+            selected = await connection.examine(self._folder)
+            taken += await self._look_once(connection, selected)
+            if stores == self._stores:
+                break
+        self._reader.careful = False
         self.report.looked(self._clock())
+        if self._audit_is_due():
+            await self._audit(connection, selected)
         return taken
 
-    async def _look_once(self, connection: Connection) -> int:
-        selected = await connection.examine(self._folder)
+    async def _look_once(self, connection: Connection, selected: Selected) -> int:
         self._cursor = await self._handover.cursor(self._mailbox.name, self._folder)
-        decision = compare(
-            self._cursor, selected, source=self._mailbox.name, folder=self._folder, start=self._mailbox.start
-        )
-        if isinstance(decision, Baseline):
-            await self._begin(decision)
-        elif isinstance(decision, Renumbered):
+        decision = compare(self._cursor, selected, source=self._mailbox.name, folder=self._folder)
+        if isinstance(decision, Renumbered):
+            self._confirm(connection, selected, decision.old)
             await self._begin_anew(connection, selected, decision.old)
+        elif self._suspected is not None:
+            self._log.warning("uidvalidity-is-the-old-one", uidvalidity=selected.uidvalidity)
+        self._suspected = None
+        if isinstance(decision, Baseline):
+            await self._begin(connection, selected, decision)
         return await self._read(connection, selected)
 
-    async def _begin(self, baseline: Baseline) -> None:
+    async def go_back(self, connection: Connection) -> bool:
+        """Read some of the folder's old mail, where that was asked for; whether to look for live mail again.
+
+        Raises as `look` does.
+        """
+        if not self.report.connected:
+            return False
+        more = await self._history.turn(connection)
+        self.report.history = self._history.progress
+        self.progress = self.progress or more
+        return more
+
+    async def _begin(self, connection: Connection, selected: Selected, baseline: Baseline) -> None:
+        await self._history.begin(connection, selected, baseline.cursor)
         await self._store([], baseline.cursor)
-        self._log.info("baseline-taken", first_uid=baseline.cursor.baseline, left_alone=baseline.left_alone)
+        self._log.info("baseline-taken", first_uid=baseline.cursor.baseline, there_before=baseline.before)
+
+    def _confirm(self, connection: Connection, selected: Selected, old: FolderCursor) -> None:
+        """Raises MailServerError unless another connection saw the same: a server in trouble may err once."""
+        before, self._suspected = self._suspected, (connection, selected.uidvalidity)
+        if before is None or before[0] is connection or before[1] != selected.uidvalidity:
+            raise MailServerError(
+                Kind.UIDVALIDITY_CHANGED,
+                f"folder {self._folder!r} had UIDVALIDITY {old.uidvalidity} and {old.last_uid} as its last UID, "
+                f"and has {selected.uidvalidity} and {selected.uidnext - 1} now",
+                hint="the mail server seems to have numbered this folder anew; a new connection will tell",
+            )
+        if self._renumberings.too_many(self._clock()):
+            raise MailServerError(
+                Kind.UIDVALIDITY_CHANGED,
+                f"the UIDVALIDITY of folder {self._folder!r} is another one again and again",
+                hint="the server does not keep UIDs; it must be repaired before the folder can be watched",
+            )
 
     async def _begin_anew(self, connection: Connection, selected: Selected, old: FolderCursor) -> None:
         """See `bridge.intake.imap.renumbered` for what is read again and why."""
-        if self._renumbered:
-            raise MailServerError(
-                Kind.PROTOCOL,
-                f"UIDVALIDITY of folder {self._folder!r} is another one each time it is opened",
-                hint="the server does not keep UIDs; it must be repaired before the folder can be watched",
-            )
-        self._renumbered = True
-        since = cut_off(old, selected, last_look=self.report.last_look, now=self._clock())
-        first = await first_uid_since(connection, since, selected)
-        metrics.IMAP_FAILURES.labels(mailbox=self._mailbox.name, kind=Kind.UIDVALIDITY_CHANGED.value).inc()
-        self._log.error(
-            Kind.UIDVALIDITY_CHANGED.value,
+        cut = cut_off(old)
+        since = wanted_since(cut, await self._handover.order(self._mailbox.name, self._folder))
+        work = Reanchoring(connection, self._reader, self._handover, selected, since=since)
+        first = await first_uid_since(connection, cut, selected)
+        found = await work.look_through(first)
+        await work.hand_over(found, self._handed_over)
+        await self._store([], anchored(selected, old, first))
+        self._renumberings.note(self._clock())
+        self._tell_anchored(found, old, selected)
+
+    def _handed_over(self, new: int, held: bool) -> None:  # noqa: FBT001 - a callback's arguments have no names
+        self.progress = True
+        self._log.info("mail-taken-after-renumbering", count=new, held=held)
+
+    def _tell_anchored(self, found: Found, old: FolderCursor, selected: Selected) -> None:
+        tell = self._log.error if found.held else self._log.warning
+        tell(
+            "folder-anchored-anew",
             old_uidvalidity=old.uidvalidity,
             uidvalidity=selected.uidvalidity,
-            read_from_uid=first,
-            read_since=since.isoformat() if since else "the beginning",
-            hint="the mail server numbered this folder anew; known mails make no second event",
+            known=found.known,
+            left_alone=found.left_alone,
+            new=len(found.new),
+            held=found.held,
+            hint=HELD_HINT if found.held else "known mails make no second event",
         )
-        cursor = baseline_at(first, selected, source=self._mailbox.name, folder=self._folder)
-        await self._store([], cursor)
 
     async def _read(self, connection: Connection, selected: Selected) -> int:
         """Window after window; one is fetched while the one before is being stored."""
         assert self._cursor is not None  # noqa: S101 - `look` has stored one by now
         first, last = self._cursor.last_uid + 1, selected.uidnext - 1
-        window = 1 if self._careful else FIRST_WINDOW
+        window = 1 if self._reader.careful else FIRST_WINDOW
         backlog = Backlog(first, last, exists=selected.exists, window=window)
         taken = 0
         storing: asyncio.Task[None] | None = None
@@ -130,14 +181,14 @@ class FolderWatch:
                 if isinstance(step, ListUids):
                     backlog.listed(await connection.search(step.first, step.last), step.last)
                     continue
-                headers = await self._fetch(connection, step)
-                through = headers.read_through(step.through)
-                incoming = await self._incoming(connection, headers, through, selected.uidvalidity)
-                backlog.read(through, headers.size)
-                taken += len(incoming)
+                read = await self._reader.read(connection, step, selected.uidvalidity)
+                backlog.read(read.through, read.size)
+                taken += len(read.mails)
                 if storing:
                     await storing
-                storing = asyncio.create_task(self._store(incoming, moved(self._cursor, through)))
+                mails = await self._reader.tell_apart(connection, read.mails, selected.uidvalidity)
+                cursor = moved(self._cursor, read.through)
+                storing = asyncio.create_task(self._store(list(mails.values()), cursor))
         finally:
             if storing:
                 await storing
@@ -154,36 +205,36 @@ class FolderWatch:
                 "mail-taken", count=len(receipts), known=len(receipts) - new, last_uid=cursor.last_uid
             )
 
-    async def _fetch(self, connection: Connection, window: Window) -> Headers:
-        """A window that fails makes the next look begin with single mails, until the one to blame is
-        found.
-        """
-        uid = window.uids[0] if len(window.uids) == 1 else 0
-        if self._strikes.get(uid, 0) >= MAX_STRIKES:
-            return Headers(frozenset([uid]), broken={uid: f"fetching it failed {MAX_STRIKES} times"})
-        try:
-            return await fetch_headers(connection, window)
-        except MailServerError as failure:
-            if failure.kind is not Kind.BUSY:
-                self._careful = True
-                self._strikes = {uid: self._strikes.get(uid, 0) + 1} if uid else self._strikes
-            raise
+    def _audit_is_due(self) -> bool:
+        now = time.monotonic()
+        if self._audit_due is None:
+            self._audit_due = now + FIRST_AUDIT
+        return now >= self._audit_due
 
-    async def _incoming(
-        self, connection: Connection, headers: Headers, through: int, uidvalidity: int
-    ) -> list[Incoming]:
-        source, folder = self._mailbox.name, self._folder
-        found: dict[int, Incoming] = {
-            uid: unreadable(why, uid, source, folder, uidvalidity) for uid, why in headers.broken.items()
-        }
-        asking: dict[int, Message] = {}
-        for count, (uid, fetched) in enumerate(headers.fetched.items(), start=1):
-            if uid > through or (uid in found and b"HEADER" not in fetched.sections):
-                continue
-            found[uid] = message = message_of(fetched, source=source, folder=folder, uidvalidity=uidvalidity)
-            if isinstance(message, Message) and self._handover.wants_text(message):
-                asking[uid] = message
-            if count % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-        found.update(await with_texts(connection, asking))
-        return [found[uid] for uid in sorted(found) if uid <= through]
+    async def _audit(self, connection: Connection, selected: Selected) -> None:
+        """Compare the folder with the state file. What is not accounted for was missed, and is taken in now."""
+        assert self._cursor is not None  # noqa: S101 - `look` has stored one by now
+        audit = await audit_folder(connection, selected, self._cursor, self._handover.states_of)
+        self._audit_due = time.monotonic() + AUDIT_EVERY
+        self.report.audited(self._clock(), audit.unaccounted)
+        if not audit.unaccounted:
+            self._log.info("folder-audited", mails=audit.on_server, unaccounted=0)
+            return
+        self._log.error(
+            "mail-unaccounted",
+            count=audit.unaccounted,
+            uids=audit.uids[:MAX_UIDS_TOLD],
+            hint="these mails were missed and are taken in now; please report it",
+        )
+        await self._take_missed(connection, audit.uids, selected.uidvalidity)
+        self._audit_due = time.monotonic() + FIRST_AUDIT
+
+    async def _take_missed(self, connection: Connection, uids: Sequence[int], uidvalidity: int) -> None:
+        at = 0
+        while at < len(uids):
+            asked = uids[at : at + FIRST_WINDOW]
+            read = await self._reader.read(connection, Window(asked, asked[-1]), uidvalidity)
+            mails = await self._reader.tell_apart(connection, read.mails, uidvalidity)
+            receipts = await self._handover.accept(list(mails.values()))
+            self._log.info("missed-mail-taken", count=len(receipts), new=sum(one.new for one in receipts))
+            at = bisect_right(uids, read.through)

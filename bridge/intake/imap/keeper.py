@@ -2,7 +2,7 @@
 begin anew.
 """
 
-import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +17,23 @@ from bridge.errors import BridgeError, StateFileError
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.folder_watch import FolderWatch
+from bridge.intake.imap.liveness import IdleSlice, slept
 from bridge.intake.imap.open_connection import open_connection
-from bridge.intake.imap.retry import SOMEBODY_MUST_ACT, RetryTimes, failures_after, wait_before
-from bridge.intake.imap.sign_in_gate import SignInGate
+from bridge.intake.imap.retry import (
+    SOMEBODY_MUST_ACT,
+    RetryTimes,
+    failures_after,
+    judged,
+    refused_in_a_row,
+    wait_before,
+)
+from bridge.intake.imap.sign_in_gate import GateClosed, SignInGate
+from bridge.intake.oauth.endpoint import SECONDS
 
+NOTED = frozenset({"ESEARCH", "UIDPLUS", "MOVE", "CONDSTORE", "ID"})
+"""Extensions that are worth a word in the log: what a server has decides what is done with it."""
+ALARMING = frozenset({Kind.UNEXPECTED, Kind.STATE_FILE, Kind.UIDVALIDITY_CHANGED})
+"""Failures that an operator should see, beside those that only somebody's hand ends."""
 SLACK = 30.0
 """Seconds beyond a step's own bound after which the step must be taken as hanging."""
 
@@ -45,8 +58,12 @@ class ConnectionKeeper:
         self._times = times
         self._fraction = fraction
         self._failures = 0
+        self._not_connected = 0
+        self._slice = IdleSlice(mailbox.idle_slice)
         self._alive_until = time.monotonic() + SLACK
         self._log = log.bind(mailbox=mailbox.name)
+        if len(watches) == 1:
+            self._log = self._log.bind(folder=watches[0].report.folder)
 
     @property
     def tick(self) -> float:
@@ -60,15 +77,21 @@ class ConnectionKeeper:
         while True:
             began = time.monotonic()
             failure = await self._until_failure()
-            progress = any(watch.progress for watch in self._watches)
-            self._failures = failures_after(
-                self._failures, time.monotonic() - began, progress=progress, times=self._times
-            )
-            seconds = wait_before(failure.kind, self._failures, self._fraction(), self._times, failure.wait)
+            failure, seconds = self._judge(failure, time.monotonic() - began)
             self._gate.close_for(failure, seconds)
             self._tell(failure, seconds)
             self._expect(seconds)
-            await asyncio.sleep(seconds)
+            await self._gate.pause(failure.kind, seconds)
+
+    def _judge(self, failure: MailServerError, lived: float) -> tuple[MailServerError, float]:
+        """What the failure is taken for, and the seconds to wait. Where nothing was tried, nothing counts."""
+        if isinstance(failure, GateClosed):
+            return failure, failure.wait * (1 + self._fraction() / 10)
+        progress = any(watch.progress for watch in self._watches)
+        self._failures = failures_after(self._failures, lived, progress=progress, times=self._times)
+        self._not_connected = refused_in_a_row(self._not_connected, failure, first=self._failures == 1)
+        failure = judged(failure, self._not_connected)
+        return failure, wait_before(failure.kind, self._failures, self._fraction(), self._times, failure.wait)
 
     async def _until_failure(self) -> MailServerError:
         for watch in self._watches:
@@ -82,44 +105,86 @@ class ConnectionKeeper:
         except BridgeError as error:
             return MailServerError(Kind.UNEXPECTED, error.message, hint=error.hint)
         except Exception as error:  # noqa: BLE001 - a defect in one mailbox must not end the others
-            return _unexpected(error)
+            return unexpected(error)
 
     async def _serve(self) -> NoReturn:
-        # Getting in line, TLS and sign-in are some ten bounded steps for each connection of a mailbox.
-        self._expect(self._mailbox.timeout * 10 * max(1, len(self._mailbox.folders)))
+        # Whoever stands before this one in the line has bounds of its own.
+        self._expect(math.inf)
         async with self._gate.passing():
-            connection = await open_connection(self._mailbox)
+            self._expect(self._mailbox.timeout * 10 + 2 * SECONDS)
+            connection = await open_connection(self._mailbox, self._gate.tokens)
         async with connection:
             connection.on_answer = lambda: self._expect(2 * self._mailbox.timeout)
-            self._log.info("mailbox-connected", folders=len(self._watches), idle=connection.can_idle)
+            self._log.info(
+                "mailbox-connected",
+                folders=len(self._watches),
+                idle=connection.can_idle,
+                extensions=sorted(NOTED & connection.capabilities),
+            )
             by_poll = False
             while True:
                 due = time.monotonic() + self._mailbox.poll
                 await self._look_at_all(connection, by_poll=by_poll)
+                if await self._go_back(connection):
+                    by_poll = False
+                    continue
                 by_poll = not await self._news_before(connection, due)
 
     async def _look_at_all(self, connection: Connection, *, by_poll: bool) -> None:
+        changed: MailServerError | None = None
         for watch in self._watches:
             self._expect(2 * self._mailbox.timeout)
             try:
                 taken = await watch.look(connection)
             except MailServerError as failure:
+                if failure.kind is Kind.UIDVALIDITY_CHANGED:
+                    changed = failure
+                    continue
                 if failure.kind is not Kind.FOLDER_MISSING or len(self._watches) == 1:
                     raise
                 self._folder_missing(watch, failure)
                 continue
-            if taken and by_poll and self._idles(connection):
-                metrics.IMAP_IDLE_MISSED.labels(mailbox=self._mailbox.name).inc(taken)
+            if by_poll and self._idles(connection):
+                self._judge_idle(taken)
+        if changed is not None:
+            raise changed
+
+    async def _go_back(self, connection: Connection) -> bool:
+        """Read some old mail of the folders that were asked for it; whether live mail is to be looked for again."""
+        again = False
+        for watch in self._watches:
+            self._expect(2 * self._mailbox.timeout)
+            again |= await watch.go_back(connection)
+        return again
+
+    def _judge_idle(self, missed: int) -> None:
+        """The poll has looked: a miss makes the slices of IDLE shorter."""
+        if not missed:
+            self._slice.told_all()
+            return
+        metrics.IMAP_IDLE_MISSED.labels(mailbox=self._mailbox.name).inc(missed)
+        self._slice.missed(self._mailbox.poll)
+        self._log.warning("idle-missed-mail", count=missed, idle_slice=round(self._slice.seconds, 1))
 
     async def _news_before(self, connection: Connection, due: float) -> bool:
         """Wait for news until the next look is due; whether there were any. IDLE is begun anew for each
         slice.
         """
         while (left := due - time.monotonic()) > 0:
-            seconds = min(left, self._mailbox.idle_slice)
+            seconds = min(left, self._slice.seconds)
             self._expect(seconds + 2 * self._mailbox.timeout)
             wait = connection.idle if self._idles(connection) else connection.wait
-            if await wait(seconds):
+            monotonic, wall = time.monotonic(), time.time()
+            told = await wait(seconds)
+            # Ending IDLE is a command of its own, with a bound of its own.
+            bound = seconds + 2 * self._mailbox.timeout
+            if slept(bound, time.monotonic() - monotonic, time.time() - wall):
+                raise MailServerError(
+                    Kind.LOST,
+                    "the clock went on without us: this machine slept",
+                    hint="nothing, unless it stays",
+                )
+            if told:
                 return True
         return False
 
@@ -132,14 +197,18 @@ class ConnectionKeeper:
     def _folder_missing(self, watch: FolderWatch, failure: MailServerError) -> None:
         if watch.report.last_error != str(failure):
             self._count(failure)
-            self._log.error(failure.kind.value, error=failure.message, hint=failure.hint)
+            self._log.error(
+                failure.kind.value, folder=watch.report.folder, error=failure.message, hint=failure.hint
+            )
         watch.report.away("folder missing", str(failure))
 
     def _tell(self, failure: MailServerError, seconds: float) -> None:
-        self._count(failure)
         for watch in self._watches:
             watch.report.away(f"waiting after {failure.kind.value}", str(failure))
-        alarms = failure.kind in SOMEBODY_MUST_ACT or failure.kind in {Kind.UNEXPECTED, Kind.STATE_FILE}
+        if isinstance(failure, GateClosed):  # told already, by the connection that tried
+            return
+        self._count(failure)
+        alarms = failure.kind in SOMEBODY_MUST_ACT or failure.kind in ALARMING
         tell = self._log.error if alarms else self._log.warning
         tell(failure.kind.value, error=failure.message, hint=failure.hint, retry_in=round(seconds, 1))
 
@@ -147,7 +216,7 @@ class ConnectionKeeper:
         metrics.IMAP_FAILURES.labels(mailbox=self._mailbox.name, kind=failure.kind.value).inc()
 
 
-def _unexpected(error: Exception) -> MailServerError:
+def unexpected(error: Exception) -> MailServerError:
     """Where it happened, not what its words are: they may hold mail."""
     frames = extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -7,6 +7,8 @@ from bridge.errors import Problem
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.open_connection import open_connection
+from bridge.intake.imap.token import token_source
+from bridge.intake.oauth.store import RefreshTokens
 
 KEYS = {
     Kind.DNS: "host",
@@ -16,22 +18,34 @@ KEYS = {
     Kind.STARTTLS_MISSING: "security",
     Kind.SIGN_IN_REFUSED: "password",
     Kind.SECRET: "password",
+    Kind.TOKEN_REFUSED: "oauth",
+    Kind.TOKEN_THROTTLED: "oauth",
+    Kind.TOKEN_UNAVAILABLE: "oauth.token_url",
+    Kind.NOT_CONNECTED: "username",
 }
 """The setting to look at first for each kind of failure."""
+NOT_THERE = frozenset({
+    Kind.DNS, Kind.UNREACHABLE, Kind.TIMED_OUT, Kind.LOST, Kind.BUSY, Kind.TOKEN_UNAVAILABLE,
+    Kind.TOKEN_THROTTLED,
+})  # fmt: skip
+"""Failures that say nothing about the configuration: the server could not be asked, or not now."""
 
 
-async def probe(mailbox: Mailbox) -> list[Problem]:
-    """Connect, sign in, open every folder. Empty where all of it works; changes nothing on the server."""
+async def probe(mailbox: Mailbox, refresh_tokens: RefreshTokens | None = None) -> list[Problem]:
+    """Connect, sign in, open every folder. Empty where all of it works; changes nothing on the server.
+
+    `refresh_tokens` keeps rotated ones. Raises nothing but cancellation.
+    """
     table = f"mailbox[{mailbox.name}]"
     try:
-        connection = await open_connection(mailbox)
+        connection = await open_connection(mailbox, token_source(mailbox, refresh_tokens))
     except MailServerError as failure:
-        return [_problem(table, failure)]
+        return [problem_of(mailbox, failure)]
     async with connection:
         try:
             return await _try_folders(connection, mailbox.folders, table)
         except MailServerError as failure:
-            return [_problem(table, failure)]
+            return [problem_of(mailbox, failure)]
 
 
 async def _try_folders(connection: Connection, folders: tuple[str, ...], table: str) -> list[Problem]:
@@ -61,6 +75,15 @@ def near(folder: str, names: list[str]) -> str:
     return "the account sees " + ", ".join(repr(name) for name in sorted(names)[:10])
 
 
-def _problem(table: str, failure: MailServerError) -> Problem:
+def problem_of(mailbox: Mailbox, failure: MailServerError) -> Problem:
+    """The failure at the setting to look at first."""
     key = KEYS.get(failure.kind)
-    return Problem(f"{table}.{key}" if key else table, failure.message, failure.hint)
+    if key == "password" and mailbox.oauth is not None:
+        key = "oauth"
+    table = f"mailbox[{mailbox.name}]"
+    return Problem(
+        f"{table}.{key}" if key else table,
+        failure.message,
+        failure.hint,
+        unreachable=failure.kind in NOT_THERE,
+    )

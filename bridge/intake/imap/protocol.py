@@ -12,7 +12,7 @@ from typing import Any
 
 from aioimaplib import aioimaplib
 
-from bridge.intake.imap.failure import Kind, MailServerError, shown
+from bridge.intake.imap.failure import Kind, MailServerError, asked_wait, puts_off, shown
 from bridge.intake.imap.splitter import Parts, ResponseSplitter
 
 KEEPALIVE_IDLE = 60
@@ -47,7 +47,7 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
         self.expect_tls = False
         """Set while STARTTLS is asked for: nothing may follow its answer in the clear."""
         self._clear_ended = False
-        self._bye = ""
+        self._farewell: MailServerError | None = None
         self._reason: MailServerError | None = None
         self._splitter = ResponseSplitter(self._response)
 
@@ -84,11 +84,11 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
         """Tell everybody who waits."""
         if self.dead.done():
             return
-        words = f": {self._bye}" if self._bye else ""
         reason = f" ({type(exc).__name__})" if exc else ""
         self.dead.set_result(
             self._reason
-            or MailServerError(Kind.LOST, f"the mail server closed the connection{reason}{words}")
+            or self._farewell
+            or MailServerError(Kind.LOST, f"the mail server closed the connection{reason}")
         )
 
     def end(self, failure: MailServerError) -> None:
@@ -130,11 +130,9 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
         elif self.collect is not None and self.collect(parts):
             return
         elif line[:6].upper() == b"* BYE ":
-            self._bye = shown(line[6:])
+            self._farewell = farewell(line[6:])
             self.news.set()
-            self.loop.call_later(
-                BYE_GRACE, self.end, MailServerError(Kind.LOST, f"the server said BYE: {self._bye}")
-            )
+            self.loop.call_later(BYE_GRACE, self.end, self._farewell)
         elif line.rstrip().upper().endswith(b" EXISTS"):
             self.news.set()
 
@@ -145,7 +143,10 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
         elif word == b"PREAUTH":
             self.state = aioimaplib.AUTH
         else:
-            self.end(MailServerError(Kind.BUSY, f"the server does not want a connection: {shown(line[2:])}"))
+            words = line[6:] if word == b"BYE" else line[2:]
+            said = f"the server does not want a connection: {shown(line[2:])}"
+            wait = asked_wait(words.decode("utf-8", "replace"))
+            self.end(MailServerError(Kind.BUSY, said, wait=wait))
             return
         if not self.greeting.done():
             self.greeting.set_result(line)
@@ -157,6 +158,12 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
         if self.expect_tls:
             self._clear_ended = True
             self.transport.pause_reading()
+
+
+def farewell(words: bytes) -> MailServerError:
+    """What a BYE means: the connection is over, or the account is to be left alone for a while."""
+    said = f"the server said BYE: {shown(words)}"
+    return puts_off(words.decode("utf-8", "replace"), said) or MailServerError(Kind.LOST, said)
 
 
 def _injected() -> MailServerError:

@@ -14,25 +14,22 @@ BYTES_A_DATE = 64
 """About what one answer takes; windows of dates stay at their largest."""
 
 
-async def first_uid_since(connection: Connection, since: datetime | None, selected: Selected) -> int:
-    """The smallest UID of the open folder whose mail came since then; UIDNEXT where none did; 1 for no
-    time.
-    """
-    if since is None:
-        return 1
+async def first_uid_since(connection: Connection, since: datetime, selected: Selected) -> int:
+    """The smallest UID of the open folder whose mail came since then; UIDNEXT where none did."""
     backlog = Backlog(1, selected.uidnext - 1, exists=selected.exists, window=MAX_WINDOW)
     while step := backlog.step():
         if isinstance(step, ListUids):
             backlog.listed(await connection.search(step.first, step.last), step.last)
             continue
-        first = first_since(since, await _dates(connection, step))
+        first = first_since(since, await dates_of(connection, step))
         if first is not None:
             return first
         backlog.read(step.through, len(step.uids) * BYTES_A_DATE)
     return selected.uidnext
 
 
-async def _dates(connection: Connection, window: Window) -> dict[int, datetime | None]:
+async def dates_of(connection: Connection, window: Window) -> dict[int, datetime | None]:
+    """When the mails of a window came (INTERNALDATE), by UID; None where the server told no date."""
     dates: dict[int, datetime | None] = {}
     uids = window.uids if isinstance(window.uids, range) else frozenset(window.uids)
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from bridge.intake.imap.failure import Kind, MailServerError, asked_wait, is_transient, shown
+from bridge.intake.imap.failure import Kind, MailServerError, puts_off, shown
 from bridge.intake.imap.grammar import quoted
 
 
@@ -55,9 +55,7 @@ def _login_with_literals(user: bytes, password: bytes) -> SignIn:
 def refusal(words: str, user: str, password: str) -> MailServerError:
     """What a NO or BAD to the sign-in means: the password is wrong, or the server is busy."""
     said = shown(words, password, user)
-    if is_transient(words):
-        return MailServerError(Kind.BUSY, f"the server puts sign-in off: {said}", wait=asked_wait(words))
-    return MailServerError(
+    return puts_off(words, f"the server puts sign-in off: {said}") or MailServerError(
         Kind.SIGN_IN_REFUSED,
         f"the server refuses user name or password: {said}",
         hint="check username and password; with two-factor sign-in an app password is needed",

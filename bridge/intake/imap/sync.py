@@ -33,13 +33,13 @@ class Baseline:
     """The folder is seen for the first time: store this cursor before anything else."""
 
     cursor: FolderCursor
-    left_alone: int
-    """How many messages were there before and are not taken."""
+    before: int
+    """How many messages were there before; see `bridge.intake.imap.first_start`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renumbered:
-    """The UIDs do not mean the same messages as before; see `renumbered.first_to_read`."""
+    """The UIDs do not mean the same messages as before; see `bridge.intake.imap.renumbered`."""
 
     old: FolderCursor
 
@@ -53,13 +53,13 @@ class Known:
 
 
 def compare(
-    cursor: FolderCursor | None, selected: Selected, *, source: str, folder: str, start: str
+    cursor: FolderCursor | None, selected: Selected, *, source: str, folder: str
 ) -> Baseline | Renumbered | Known:
     """What to do with a folder that was just opened."""
     if cursor is None:
-        first = 1 if start == "all" else selected.uidnext
-        left_alone = 0 if start == "all" else selected.exists
-        return Baseline(baseline_at(first, selected, source=source, folder=folder), left_alone)
+        return Baseline(
+            baseline_at(selected.uidnext, selected, source=source, folder=folder), selected.exists
+        )
     if cursor.uidvalidity != selected.uidvalidity or selected.uidnext <= cursor.last_uid:
         return Renumbered(cursor)
     return Known(cursor.last_uid + 1, selected.uidnext - 1)

@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from bridge.intake.handover import Unreadable
+from bridge.intake.handover import Unreadable, Vanished
 from bridge.intake.imap.fetch_response import Fetched
 from bridge.intake.imap.fetch_window import MAX_HEADER
 from bridge.intake.mail.read import read_mail
+from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
 from bridge.message import Kind, Message
 
 NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,7 +17,9 @@ itself.
 """
 
 
-def message_of(fetched: Fetched, *, source: str, folder: str, uidvalidity: int) -> Message | Unreadable:
+def message_of(
+    fetched: Fetched, *, source: str, folder: str, uidvalidity: int, rules: ReadingRules = PLAIN
+) -> Message | Unreadable:
     """One fetched mail as a message. Never raises."""
     header = fetched.sections.get(b"HEADER")
     if header is None:
@@ -31,6 +34,7 @@ def message_of(fetched: Fetched, *, source: str, folder: str, uidvalidity: int) 
             uid=fetched.uid,
             size=size,
             internaldate=fetched.internaldate or NO_DATE,
+            rules=rules,
         )
     except Exception as error:  # noqa: BLE001 - one mail's exception must never reach another mail
         detail = f"its header could not be read ({type(error).__name__})"
@@ -59,9 +63,19 @@ def unreadable(
         source=source,
         kind=Kind.MAIL,
         place=place,
-        digest=sha256(place.encode("utf-8", "surrogatepass")).hexdigest(),
+        digest=_digest(place),
         received_at=(fetched and fetched.internaldate) or NO_DATE,
         detail=detail,
         folder=folder,
         size=(fetched and fetched.size) or 0,
     )
+
+
+def vanished(uid: int, source: str, folder: str, uidvalidity: int) -> Vanished:
+    """A mail that the server had listed, and that was gone when it was to be read."""
+    place = f"{folder}/{uidvalidity}/{uid}"
+    return Vanished(source=source, place=place, digest=_digest(place), folder=folder)
+
+
+def _digest(place: str) -> str:
+    return sha256(place.encode("utf-8", "surrogatepass")).hexdigest()

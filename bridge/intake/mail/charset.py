@@ -8,6 +8,8 @@ import codecs
 import re
 from encodings.aliases import aliases
 
+from bridge.intake.mail.iso2022_jp import JIS_X_0212, decode_windows
+
 _NOT_A_CHARSET = frozenset({
     "base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec", "mbcs",
 })  # fmt: skip
@@ -65,7 +67,10 @@ def decode(data: bytes, charset: str) -> str:
         return guess(data)
     if codec == "utf_8":
         return _decode_utf8(data)
-    return data.decode(codec, "replace")
+    text = data.decode(codec, "replace")
+    if codec == "iso2022_jp_ext" and "\ufffd" in text and JIS_X_0212 not in data:
+        return decode_windows(data)
+    return text
 
 
 def guess(data: bytes, declared: str = "") -> str:

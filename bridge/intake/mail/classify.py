@@ -14,6 +14,7 @@ _DAEMONS = (
     "mdaemon@",
     "mail delivery system",
     "mail delivery subsystem",
+    "post_master@vtext.",
 )
 _POSTMASTERS = ("postmaster@", "post_master@")
 _PERHAPS_DAEMONS = (
@@ -51,6 +52,12 @@ _AUTOMATIC_REPLY_FIELDS = frozenset(
         "x-mail-autoreply",
     }
 )
+_APPLE_RULE = "x-apple-action"
+"""Apple Mail marks answers that a rule gave with it; a rule may also forward."""
+_NOTICE_FIELDS = frozenset({"x-amz-sns-message-id"})
+"""Written by services that only send what machines made (Amazon SNS, which tells of bounces and complaints)."""
+_COMPLAINT_SUBJECT = re.compile(r"[Cc]omplaint about message from [0-9]")
+"""Reports of older complaint loops (Hotmail) that are no multipart/report."""
 _LIST_FIELDS = frozenset(
     {"list-id", "list-post", "list-unsubscribe", "list-help", "mailing-list", "x-mailing-list"}
 )
@@ -126,7 +133,10 @@ def _is_bounce(headers: Headers) -> bool:
         )
     if _from_one_of(_DAEMONS, headers):
         return True
-    weak = _null_return_path(headers) or _from_one_of(_PERHAPS_DAEMONS, headers)
+    null = _null_return_path(headers)
+    if null and _from_one_of(_POSTMASTERS, headers):
+        return not _DELIVERED_SUBJECT.search(_subject(headers))
+    weak = null or _from_one_of(_PERHAPS_DAEMONS, headers)
     return weak and _BOUNCE_SUBJECT.search(_subject(headers)) is not None
 
 
@@ -136,7 +146,11 @@ def _is_auto_reply(headers: Headers, submitted: str) -> bool:
         return True
     if not _AUTOMATIC_REPLY_FIELDS.isdisjoint(headers):
         return True
-    weak = _says_automatic(headers, submitted) or _word(headers, "precedence") in _TO_MANY
+    weak = (
+        _says_automatic(headers, submitted)
+        or _word(headers, "precedence") in _TO_MANY
+        or _APPLE_RULE in headers
+    )
     return weak and _VACATION_SUBJECT.match(_subject(headers)) is not None
 
 
@@ -145,6 +159,8 @@ def _is_report(headers: Headers, submitted: str) -> bool:
         bool(_report_type(headers))
         or _says_automatic(headers, submitted)
         or _from_one_of(_POSTMASTERS, headers)
+        or not _NOTICE_FIELDS.isdisjoint(headers)
+        or _COMPLAINT_SUBJECT.match(headers.get("subject", "")) is not None
     )
 
 

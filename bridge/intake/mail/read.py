@@ -12,10 +12,11 @@ from bridge.intake.mail.date import in_utc, read_date
 from bridge.intake.mail.encoded_word import decode_words
 from bridge.intake.mail.identification import message_id_of, references_of
 from bridge.intake.mail.parts import text_part
+from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
 from bridge.intake.mail.repairs import Repairs
 from bridge.intake.mail.split import Fields, split_fields, split_message
 from bridge.intake.mail.text import extract_text
-from bridge.intake.mail.ticket_number import ticket_number_of
+from bridge.intake.mail.ticket_number import ticket_candidates
 from bridge.message import Kind, Message
 
 MAX_SUBJECT = 998
@@ -32,6 +33,7 @@ def read_mail(  # noqa: PLR0913 -- what FETCH tells of one mail; all by keyword
     size: int,
     internaldate: datetime,
     text: str = "",
+    rules: ReadingRules = PLAIN,
 ) -> Message:
     """The message of a raw header block (`BODY.PEEK[HEADER]`), RFC822.SIZE and INTERNALDATE. Never raises.
 
@@ -41,16 +43,24 @@ def read_mail(  # noqa: PLR0913 -- what FETCH tells of one mail; all by keyword
     place = f"{folder}/{uidvalidity}/{uid}"
     received_at = in_utc(internaldate)
     try:
-        return _read(header, source, folder, place, size, received_at, text)
+        return _read(header, source, folder, place, size, received_at, text, rules)
     except Exception as error:  # noqa: BLE001 -- the last net: a mail that shows a fault of ours is still a customer's
         return Message(
             source=source, kind=Kind.MAIL, place=place, folder=folder, received_at=received_at, size=size, text=text,
-            digest=_digest(header, size, received_at, place), degraded=True,
+            digest=_digest(header, received_at), degraded=True,
             notes=(f"the header could not be read ({type(error).__name__}); please report it",),
         )  # fmt: skip
 
 
-def read_eml(raw: bytes, *, source: str, folder: str = "", received_at: datetime, want_text: bool) -> Message:
+def read_eml(
+    raw: bytes,
+    *,
+    source: str,
+    folder: str = "",
+    received_at: datetime,
+    want_text: bool,
+    rules: ReadingRules = PLAIN,
+) -> Message:
     """The message of a whole mail, as in an .eml file. Never raises."""
     header, body = split_message(raw)
     text = _text_of(header, body) if want_text else ""
@@ -63,6 +73,7 @@ def read_eml(raw: bytes, *, source: str, folder: str = "", received_at: datetime
         size=len(raw),
         internaldate=received_at,
         text=text,
+        rules=rules,
     )
 
 
@@ -75,8 +86,15 @@ def _text_of(header: bytes, body: bytes) -> str:
     )
 
 
-def _read(
-    header: bytes, source: str, folder: str, place: str, size: int, received_at: datetime, text: str
+def _read(  # noqa: PLR0913, PLR0917 -- as `read_mail`, which is its only caller but for tests
+    header: bytes,
+    source: str,
+    folder: str,
+    place: str,
+    size: int,
+    received_at: datetime,
+    text: str,
+    rules: ReadingRules = PLAIN,
 ) -> Message:
     repairs = Repairs()
     fields = split_fields(header, repairs)
@@ -85,27 +103,30 @@ def _read(
     recipients = recipients_of(fields, repairs)
     subject = _subject(headers, repairs)
     message_id = message_id_of(fields)
+    references = references_of(fields, repairs)
+    candidates = ticket_candidates(headers, references, subject, rules.tickets)
     return Message(
         source=source,
         kind=Kind.MAIL,
         place=place,
-        digest=_digest(header, size, received_at, "" if message_id else place),
+        digest=_digest(header, received_at),
         received_at=received_at,
         folder=folder,
         sender=sender.address,
         sender_name=sender.name,
-        recipient=recipient_of(fields, recipients),
+        recipient=recipient_of(fields, recipients, rules.addresses),
         recipients=recipients,
         subject=subject,
         text=text,
-        ticket_number=ticket_number_of(headers, subject),
+        ticket_number=candidates[0].number if candidates else "",
+        ticket_candidates=candidates,
         priority=classify.priority(headers),
         auto=classify.automatic(headers),
         spam=classify.spam(headers),
         size=size,
         sent_at=read_date(headers.get("date", "")),
         message_id=message_id,
-        references=references_of(fields, repairs),
+        references=references,
         headers=MappingProxyType(headers),
         degraded=repairs.degraded,
         notes=tuple(repairs.notes),
@@ -114,8 +135,11 @@ def _read(
 
 def _decoded(fields: Fields) -> dict[str, str]:
     """Every field's first value, decoded, on one line."""
+    # Most values are plain, and without spaces around them: they are taken as they are, which saves two calls.
     return {
-        name: one_line(decode_words(values[0]) if "=?" in values[0] else values[0])
+        name: value
+        if "=?" not in (value := values[0]) and value.isprintable()
+        else one_line(decode_words(value))
         for name, values in fields.items()
     }
 
@@ -128,7 +152,8 @@ def _subject(headers: Mapping[str, str], repairs: Repairs) -> str:
     return subject
 
 
-def _digest(header: bytes, size: int, received_at: datetime, place: str) -> str:
-    """Machines send identical reports within one second: without a Message-ID the place tells them apart."""
-    rest = f"\0{size}\0{received_at.isoformat()}\0{place}"
-    return sha256(header + rest.encode("utf-8", "surrogatepass")).hexdigest()
+def _digest(header: bytes, received_at: datetime) -> str:
+    """It does not depend on UIDs, nor on RFC822.SIZE: Exchange estimates it, and Dovecot tells another one after
+    a move within Maildir. Identical mails without a Message-ID are told apart by the intake.
+    """
+    return sha256(header + f"\0{received_at.isoformat()}".encode()).hexdigest()

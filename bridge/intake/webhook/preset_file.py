@@ -7,7 +7,8 @@ from importlib.resources.abc import Traversable
 
 from pydantic import Field
 
-from bridge.config.model import Table, WebhookFields
+from bridge.config.model import WebhookFields
+from bridge.config.values import Table
 from bridge.intake.webhook.scheme import Scheme
 
 

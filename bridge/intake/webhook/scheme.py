@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bridge.config.model import Table
+from bridge.config.values import Table
 
 HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
 _PART = re.compile(r"\{(body|method|uri|timestamp|header:[a-z0-9-]+)\}")

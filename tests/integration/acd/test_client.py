@@ -65,7 +65,7 @@ async def test_create_and_update(acd: AcdClient, simulator: Simulator) -> None:
             0,
         ),
         ({"kind": "status", "status": 429, "retry_after": 9}, Meaning.LATER, Reason.ACD_BUSY, 0),
-        ({"kind": "status", "status": 502, "body": "html"}, Meaning.LATER, Reason.ACD_FAILED, 0),
+        ({"kind": "status", "status": 502, "body": "html"}, Meaning.UNCERTAIN, Reason.ACD_FAILED, 0),
         (
             {"kind": "status", "status": 200, "body": "nonsense"},
             Meaning.UNCERTAIN,
@@ -181,7 +181,7 @@ async def test_cancellation_passes(acd: AcdClient, simulator: Simulator) -> None
         ({"status": 400}, AcdRefused, "words"),
         ({"status": 301, "body": "empty"}, AcdWrongAddress, "acd.url"),
         ({"status": 503, "body": "empty"}, AcdLater, "later"),
-        ({"status": 502, "body": "html"}, AcdLater, "proxy"),
+        ({"status": 503, "body": "html"}, AcdLater, "proxy"),
         ({"status": 200, "body": "html"}, AcdUnreadable, "proxy"),
         ({"status": 200, "body": "nonsense"}, AcdUnreadable, "documented"),
         ({"kind": "half"}, AcdConnectionLost, "ACD"),

@@ -74,6 +74,16 @@ class MailHost:
 
         await self._as_client(work)
 
+    async def mark_seen(self, *numbers: int, folder: str = "INBOX") -> None:
+        """Mark the n-th mails of a folder as read."""
+
+        def work(client: imaplib.IMAP4) -> None:
+            _ok(client.select(_wire(folder)))
+            for number in numbers:
+                _ok(client.store(str(number), "+FLAGS", r"(\Seen)"))
+
+        await self._as_client(work)
+
     async def flags(self, folder: str = "INBOX") -> bytes:
         """What the server tells of all flags in a folder."""
 

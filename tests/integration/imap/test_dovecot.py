@@ -174,8 +174,9 @@ async def test_uids_lost_with_everything_known(dovecot: Dovecot) -> None:
     dovecot.drop("anna", mail("new"))
     async with watching(mailbox, handover) as watched:
         await watched.has("one", "two", "new")
-    assert handover.cursors["support", "INBOX"].uidvalidity != old.uidvalidity
-    assert [receipt.new for receipt in handover.receipts] == [True, True, False, False, True]
+    anew = handover.cursors["support", "INBOX"]
+    assert (anew.uidvalidity != old.uidvalidity, anew.last_uid) == (True, 3)
+    assert sum(receipt.new for receipt in handover.receipts) == 3
 
 
 async def test_uids_lost_while_the_bridge_was_down(dovecot: Dovecot) -> None:

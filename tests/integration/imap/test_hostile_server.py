@@ -1,15 +1,19 @@
 """Servers that do it wrong, over real sockets: no mail may be lost, nothing may hang, nothing may flood."""
 
+import asyncio
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from bridge.config.model import Mailbox
 from bridge.intake.imap.failure import Kind, MailServerError
-from bridge.intake.imap.folder_watch import MAX_STRIKES
+from bridge.intake.imap.keeper import ConnectionKeeper
 from bridge.intake.imap.open_connection import open_connection
+from bridge.intake.imap.probe import probe
 from bridge.intake.imap.retry import RetryTimes
+from bridge.intake.imap.window_reader import MAX_STRIKES
 from bridge.testing.handover import FakeHandover
 from tests.integration.imap.conftest import watching
 from tests.integration.imap.hostile import HostileServer, fetch_line, hostile
@@ -242,6 +246,29 @@ async def test_injection_before_tls(injected: bytes) -> None:
         assert server.sign_ins == 0
 
 
+async def test_a_greeting_that_waits_for_tls() -> None:
+    """A TLS port says nothing to a client that speaks in the clear, so the hint names `security = "tls"`."""
+    closed = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        closed.append(writer)
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = {"name": "m", "host": "127.0.0.1", "port": port, "username": "u", "password": "p"}
+        for security in ("none", "starttls"):
+            box = Mailbox.model_validate({**settings, "security": security, "timeout": 1})
+            (problem,) = await probe(box)
+            assert 'security = "tls"' in problem.hint
+            assert problem.unreachable
+        await until(lambda: len(closed) == 2)
+
+
 @pytest.mark.parametrize("greeting", [b"* BYE too many connections", b"HTTP/1.1 400 Bad Request", b""])
 async def test_odd_greetings(greeting: bytes) -> None:
     """A server that does not greet as a mail server does is given up, and nothing is sent to it."""
@@ -272,3 +299,28 @@ async def test_defect_of_ours_stops_nothing() -> None:
         await until(lambda: "KeyError" in watched.folder()["last_error"])
         assert "private" not in watched.folder()["last_error"]
         await watched.has("mail-1")
+
+
+async def test_servers_that_want_to_know_who_comes() -> None:
+    """Where ID is offered the bridge says who it is before it opens a folder, and goes on where that is refused."""
+    async with hostile(capabilities=b"IMAP4rev1 IDLE ID", uids=[], uidnext=1) as server:
+        server.override["ID"] = lambda _: b"TAG NO not today\r\n"
+        async with watching(mailbox(server)) as watched:
+            await watched.looked()
+        told = [command.split(" ")[0] for command in server.commands]
+        assert told.index("ID") < told.index("EXAMINE")
+        assert '"name" "acd-bridge"' in server.commands[told.index("ID")]
+
+
+async def test_misses_shorten_the_slices_of_idle() -> None:
+    """A server whose IDLE tells nothing has it begun anew more often."""
+    async with (
+        hostile(uids=[], uidnext=1) as server,
+        watching(mailbox(server, poll=1, idle_slice=40)) as watched,
+    ):
+        await watched.looked()
+        keeper = watched.intake._keepers[0]
+        assert isinstance(keeper, ConnectionKeeper)
+        server.arrive(1)
+        await until(lambda: keeper._slice.seconds < 40)
+        assert watched.handover.subjects() == ["mail-1"]

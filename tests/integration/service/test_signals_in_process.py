@@ -56,6 +56,19 @@ async def test_sigusr1_logs_each_task_and_stops_nothing() -> None:
         assert not stop.is_set()
 
 
+async def test_sighup_warns_and_stops_nothing() -> None:
+    """Whoever tells the service to reload reads in the log that it must be restarted, and it goes on."""
+    stop = asyncio.Event()
+    before = signal.getsignal(signal.SIGHUP)
+    with signals_handled(stop), capture_logs() as lines:
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: bool(lines))
+        assert [(line["event"], line["log_level"]) for line in lines] == [("no-reload", "warning")]
+        assert "restart" in lines[0]["hint"]
+        assert not stop.is_set()
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
 async def test_a_stderr_without_a_file_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where stderr was replaced by something that is no file, signals are handled all the same."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
-from bridge.config.model import Address
+from bridge.config.values import Address
 from bridge.metrics import BUILD
 from bridge.web import server as server_module
 from bridge.web.server import AdminServer

@@ -9,6 +9,7 @@ from bridge.check import given_by_the_service_manager, problems
 from bridge.cli import check
 from bridge.config.load import load_config
 from bridge.config.model import State
+from bridge.errors import Problem
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "bridge.toml"
 CREDENTIALS = {"acd-token": "t", "support-imap": "p", "helpdesk-hmac": "a-secret-of-the-helpdesk"}
@@ -94,6 +95,42 @@ def test_problems_end_with_78(tmp_path: Path, credentials: Path) -> None:
         "mailbox[support].ca_file", "state.path",
     ]  # fmt: skip
     assert "did you mean 'auto'?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        ([], 0),
+        ([Problem("acd", "no connection", unreachable=True)], 69),
+        ([Problem("acd", "no connection", unreachable=True), Problem("mailbox[a].password", "refused")], 78),
+    ],
+)
+def test_unreachable_servers_alone_end_with_69(
+    tmp_path: Path, credentials: Path, monkeypatch: pytest.MonkeyPatch, found: list[Problem], code: int
+) -> None:
+    """69 says that nothing wrong was found, but not everything could be asked; one real problem makes it 78."""
+    assert credentials.is_dir()
+
+    async def online(*_: object) -> list[Problem]:
+        return found
+
+    monkeypatch.setattr(check, "online_problems", online)
+    result = run("--config", in_folder(tmp_path), "--online", "--json")
+    assert result.exit_code == code
+    answer = json.loads(result.stdout)
+    assert [one["unreachable"] for one in answer["problems"]] == [one.unreachable for one in found]
+    assert all(one.what in result.stderr for one in found)
+
+
+def test_online_from_a_shell_counts_no_missing_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers whose secrets only systemd gives are named as not checked; nothing is asked, nothing is wrong."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    result = run("--config", in_folder(tmp_path), "--online")
+    assert result.exit_code == 0
+    assert "not checked: mailbox[support]: the server is not asked" in result.stderr
+    assert "not checked: acd: the server is not asked" in result.stderr
 
 
 def test_a_file_that_cannot_be_read_ends_with_78(tmp_path: Path) -> None:

@@ -5,10 +5,16 @@ from typing import Any, Self
 import pytest
 
 from bridge import check
+from bridge.acd.answer import Answer, Meaning
+from bridge.acd.failure import failure_of
 from bridge.acd.record import AcdEventType, AcdGroup
 from bridge.config.load import parse_config
 from bridge.config.model import Config, Mailbox
 from bridge.errors import AcdError, Problem
+from bridge.intake.imap.failure import Kind, MailServerError
+from bridge.intake.imap.probe import NOT_THERE, problem_of
+from bridge.intake.imap.retry import SOMEBODY_MUST_ACT
+from bridge.reason import Reason
 
 FILE = """
 [acd]
@@ -63,6 +69,16 @@ class MadeUpAcd:
         return [AcdGroup.model_validate({"Name": "Support", "ID": 9})]
 
 
+def failing(failure: AcdError) -> type[MadeUpAcd]:
+    """An ACD whose every answer is this."""
+
+    class Failing(MadeUpAcd):
+        async def event_types(self) -> list[AcdEventType]:
+            raise failure
+
+    return Failing
+
+
 class RefusingAcd(MadeUpAcd):
     async def event_types(self) -> list[AcdEventType]:
         raise AcdError("401", hint="check the token")
@@ -82,7 +98,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return put
 
 
-async def no_problem(_: Mailbox) -> list[Problem]:
+async def no_problem(*_: object) -> list[Problem]:
     return []
 
 
@@ -99,7 +115,7 @@ async def test_names_that_the_acd_does_not_have(config: Config, servers: Callabl
 async def test_every_server_is_asked(config: Config, servers: Callable[..., None]) -> None:
     """A mailbox's problems do not hide another's, nor the ACD's."""
 
-    async def probe(mailbox: Mailbox) -> list[Problem]:
+    async def probe(mailbox: Mailbox, _: object) -> list[Problem]:
         return [Problem(f"mailbox[{mailbox.name}].host", "is not there")]
 
     servers(RefusingAcd, probe)
@@ -113,7 +129,7 @@ async def test_a_server_that_never_answers_is_given_up(
 ) -> None:
     """A check has its time, after which the others' results are shown nevertheless."""
 
-    async def probe(mailbox: Mailbox) -> list[Problem]:
+    async def probe(mailbox: Mailbox, _: object) -> list[Problem]:
         if mailbox.name == "a":
             await asyncio.Event().wait()
         return []
@@ -121,4 +137,46 @@ async def test_a_server_that_never_answers_is_given_up(
     monkeypatch.setattr(check, "ONLINE_SECONDS", 0.01)
     servers(RefusingAcd, probe)
     found = await check.online_problems(config)
-    assert [problem.key for problem in found] == ["mailbox[a]", "acd"]
+    assert [(problem.key, problem.unreachable) for problem in found] == [("mailbox[a]", True), ("acd", False)]
+
+
+@pytest.mark.parametrize(
+    ("meaning", "unreachable"),
+    [
+        (Meaning.NOT_SENT, True),
+        (Meaning.UNCERTAIN, True),
+        (Meaning.LATER, True),
+        (Meaning.UNAUTHORISED, False),
+        (Meaning.WRONG_ADDRESS, False),
+    ],
+)
+async def test_an_outage_is_told_from_a_refusal(
+    config: Config, servers: Callable[..., None], meaning: Meaning, *, unreachable: bool
+) -> None:
+    """An ACD that is down says nothing about the configuration; one that refuses does."""
+    answer = Answer(meaning=meaning, reason=Reason.ACD_FAILED, words="no")
+    servers(failing(failure_of(answer, call="GET /acd/eventtypes")), no_problem)
+    found = await check.online_problems(config)
+    assert [(problem.key, problem.unreachable) for problem in found] == [("acd", unreachable)]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_mail_servers_that_are_not_there(config: Config, kind: Kind) -> None:
+    """What somebody must correct is never taken for an outage."""
+    problem = problem_of(config.mailbox[0], MailServerError(kind, "no"))
+    assert not (problem.unreachable and kind in SOMEBODY_MUST_ACT)
+    assert problem.unreachable == (kind in NOT_THERE)
+
+
+async def test_servers_whose_secret_is_not_here_are_left_out(
+    config: Config, servers: Callable[..., None]
+) -> None:
+    """Without its secret a server is named as not asked, and only the others' problems are problems."""
+    given = {"acd.token", "mailbox[a].oauth.client_secret", "webhook[acd].secrets[0]"}
+
+    async def probe(mailbox: Mailbox, _: object) -> list[Problem]:
+        return [Problem(f"mailbox[{mailbox.name}].host", "is not there")]
+
+    servers(RefusingAcd, probe)
+    assert [problem.key for problem in await check.online_problems(config, given)] == ["mailbox[b].host"]
+    assert [problem.key for problem in check.not_asked(config, given)] == ["mailbox[a]", "acd"]

@@ -10,7 +10,7 @@ from bridge.delivery.clocks import Clocks
 from bridge.delivery.gate import SLOW_PROBE_SECONDS
 from bridge.delivery.retry import Patience
 from bridge.delivery.worker import DeliveryWorker
-from bridge.errors import StateFileError
+from bridge.errors import StateFileError, StateFileGoneError
 from bridge.event import EventDraft
 from bridge.ledger.item import Claimed, NewItem, Settlement
 from bridge.ledger.ledger import Ledger
@@ -177,13 +177,13 @@ async def test_an_answer_is_kept_until_the_state_file_takes_it(
         real, failures = ledger.turn, 0
 
         async def failing(
-            settled: Sequence[tuple[Claimed, Settlement]], limit: int, *, now: int
+            settled: Sequence[tuple[Claimed, Settlement]], limit: int, *, now: int, history: int | None = None
         ) -> list[Claimed]:
             nonlocal failures
             if settled and failures < 3:
                 failures += 1
                 raise StateFileError("the disk is full")
-            return await real(settled, limit, now=now)
+            return await real(settled, limit, now=now, history=history)
 
         monkeypatch.setattr(ledger, "turn", failing)
         await accept(ledger, "a")
@@ -236,3 +236,48 @@ async def test_a_defect_while_posting_is_uncertain_and_stops_nobody(tmp_path: Pa
         worker.knock()
         await until(settled(ledger, "created", 1))
         await until(settled(ledger, "uncertain", 1))
+
+
+async def test_a_disk_that_is_full_at_the_start_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it is known what was under way at the last end, nothing is posted; then everything is."""
+    monkeypatch.setattr("bridge.delivery.worker.STATE_FILE_PAUSE_SECONDS", 0)
+    failures = 0
+    real = Ledger.recover
+
+    async def failing(self: Ledger, *, now: int) -> int:
+        nonlocal failures
+        failures += 1
+        if failures < 3:
+            raise StateFileError("the disk is full")
+        return await real(self, now=now)
+
+    monkeypatch.setattr(Ledger, "recover", failing)
+    poster, time = Poster(), Time()
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        await accept(ledger, "a")
+        worker.knock()
+        await until(settled(ledger, "created", 1))
+    assert failures == 3
+
+
+async def test_a_state_file_that_is_gone_ends_the_worker_and_a_stop_does_not_wait(tmp_path: Path) -> None:
+    """The service must end and say so, rather than go on into a file that nobody will find."""
+    path = tmp_path / "state.db"
+    ledger = await Ledger.open(path)
+    worker = DeliveryWorker(
+        ledger,
+        Poster(),  # type: ignore[arg-type] # only `post` is used
+        concurrency=1,
+        patience=Patience(first=1, cap=300, give_up_after=10_000),
+        clocks=Time().clocks(),
+    )
+    task = asyncio.create_task(worker.run())
+    await until(lambda: worker._news.is_set() is False)
+    path.unlink()
+    with pytest.raises(StateFileGoneError):
+        await task
+    async with asyncio.timeout(1):
+        await worker.stop(60)
+    await ledger.close()

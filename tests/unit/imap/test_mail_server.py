@@ -11,4 +11,4 @@ async def test_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail_server, "MISSING", True)
     with pytest.raises(BridgeError) as caught:
         await mail_server.MailServer.start(["anna"])
-    assert "acd-bridge[demo]" in caught.value.hint
+    assert "'.[demo]'" in caught.value.hint

@@ -1,7 +1,5 @@
 """What to read of a folder, on a model of one."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +7,6 @@ from hypothesis import strategies as st
 from bridge.cursor import FolderCursor
 from bridge.intake.imap import uid_set
 from bridge.intake.imap.grammar import GrammarError
-from bridge.intake.imap.renumbered import CLOCKS_DIFFER, UNSEEN, cut_off, first_since
 from bridge.intake.imap.selected import Selected, selected_from, uidnext_from_status
 from bridge.intake.imap.sync import (
     FIRST_LISTING,
@@ -28,8 +25,6 @@ from bridge.intake.imap.sync import (
     next_window,
 )
 
-NOW = 1_800_000_000.0
-
 
 def cursor(uidvalidity: int = 7, baseline: int = 10, last_uid: int = 20) -> FolderCursor:
     return FolderCursor(
@@ -37,20 +32,13 @@ def cursor(uidvalidity: int = 7, baseline: int = 10, last_uid: int = 20) -> Fold
     )
 
 
-def decide(
-    known: FolderCursor | None, selected: Selected, start: str = "now"
-) -> Baseline | Renumbered | Known:
-    return compare(known, selected, source="m", folder="INBOX", start=start)
+def decide(known: FolderCursor | None, selected: Selected) -> Baseline | Renumbered | Known:
+    return compare(known, selected, source="m", folder="INBOX")
 
 
-def test_first_look_with_start_now() -> None:
-    """The baseline is UIDNEXT: all that is there is left alone, all that comes is read."""
+def test_first_look() -> None:
+    """The baseline is UIDNEXT: all that comes is read; what is there is another matter."""
     assert decide(None, Selected(7, 21, 12)) == Baseline(cursor(baseline=21, last_uid=20), 12)
-
-
-def test_first_look_with_start_all() -> None:
-    """The baseline is 1: everything is read."""
-    assert decide(None, Selected(7, 21, 12), "all") == Baseline(cursor(baseline=1, last_uid=0), 0)
 
 
 @pytest.mark.parametrize(("uidnext", "last"), [(21, 20), (22, 21), (2**32, 2**32 - 1)])
@@ -151,44 +139,6 @@ def test_status() -> None:
     """UIDNEXT is taken from the list of numbers, not from a folder's name."""
     assert uidnext_from_status(b'* STATUS "(UIDNEXT 5)" (MESSAGES 3 UIDNEXT 9)') == 9
     assert uidnext_from_status(b"* STATUS INBOX (MESSAGES 3)") == 0
-
-
-def test_cut_off_where_all_was_taken() -> None:
-    """Nothing was left alone, so everything may be read again."""
-    assert cut_off(cursor(baseline=1), Selected(8, 5, 4), last_look=NOW, now=NOW) is None
-
-
-def test_cut_off_of_a_running_bridge() -> None:
-    """From the last good look on, with an hour for clocks that differ."""
-    expected = datetime.fromtimestamp(NOW - 50, UTC) - CLOCKS_DIFFER
-    assert cut_off(cursor(), Selected(8, 5, 4), last_look=NOW - 50, now=NOW) == expected
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "seconds"),
-    [
-        (1_700_000_000, 1_799_990_000, 1_799_990_000),
-        (1_700_000_000, 1_900_000_000, NOW),
-        (1_799_999_999, 1_700_000_000, NOW),
-        (5, 6, NOW),
-    ],
-)
-def test_cut_off_after_a_pause(old: int, new: int, seconds: float) -> None:
-    """A UIDVALIDITY that is a plausible time tells when it happened; else it counts as now. A day before
-    that.
-    """
-    expected = datetime.fromtimestamp(seconds, UTC) - UNSEEN
-    assert cut_off(cursor(uidvalidity=old), Selected(new, 5, 4), last_look=None, now=NOW) == expected
-
-
-def test_first_since() -> None:
-    """The smallest UID that is late enough; a message without a date is rather read than lost."""
-    day = timedelta(days=1)
-    since = datetime(2026, 1, 10, tzinfo=UTC)
-    dates = {1: since - day, 2: since, 3: since + day}
-    assert first_since(since, dates) == 2
-    assert first_since(since, {**dates, 1: None}) == 1
-    assert first_since(since, {1: since - day}) is None
 
 
 @given(st.sets(st.integers(1, 300), min_size=1))

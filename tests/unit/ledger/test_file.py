@@ -78,6 +78,22 @@ def test_a_missing_file_is_an_error_for_readers(path: Path) -> None:
     assert not path.exists()
 
 
+def test_an_empty_file_is_said_to_be_empty(path: Path) -> None:
+    """A reader says that there is nothing in it and who fills it; the service may still make it."""
+    path.touch()
+    with pytest.raises(StateFileError, match="is empty") as caught:
+        open_for_reading(path)
+    assert "the service will make it" in caught.value.hint
+    open_for_writing(path).close()
+    open_for_reading(path).close()
+
+
+def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    """A reader does not blame the disk for a path that is a folder."""
+    with pytest.raises(StateFileError, match="is a folder"):
+        open_for_reading(tmp_path)
+
+
 def test_a_folder_that_is_not_there_is_explained(tmp_path: Path) -> None:
     """The error names the file and tells what to check."""
     with pytest.raises(StateFileError, match=r"nowhere/state\.db") as caught:

@@ -82,3 +82,14 @@ def test_items_are_filtered_by_all_conditions_together(conn: sqlite3.Connection)
     assert [item.key for item in queries.items(conn, dead_ones)] == ["c", "b"]
     assert queries.keys(conn, ItemFilter(source="sales", reason="gave-up")) == ["b"]
     assert [item.key for item in queries.items(conn, ItemFilter(limit=1))] == ["c"]
+
+
+def test_many_items_of_one_conversation_are_reopened_in_their_order(conn: sqlite3.Connection) -> None:
+    """A thousand dead letters of one sender: each is due again, one after the other, and it is quick enough."""
+    keys = [f"{number:04}" for number in range(1000)]
+    accept(conn, [new_item(key, conversation="one", state=ItemState.DEAD) for key in keys], None, now=1)
+    assert all(retry(conn, keys, now=2).values())
+    for key in keys[:3]:
+        (item,) = claim(conn, 8, now=2)
+        assert item.key == key
+        settle(conn, [(item, created(1))], now=2)

@@ -5,7 +5,8 @@ import pytest
 from bridge.ledger import queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.item import ItemFilter, Settlement
-from bridge.ledger.outbox import DUE, claim, recover, settle
+from bridge.ledger.lanes import DUE
+from bridge.ledger.outbox import claim, recover, settle
 from bridge.ledger.state import ItemState
 from bridge.reason import Reason
 from tests.unit.ledger.making import created, dead, keys_of, later, new_item, uncertain, updated
@@ -130,9 +131,33 @@ def test_claiming_costs_the_same_behind_a_long_queue(conn: sqlite3.Connection) -
     """Ten thousand waiting items of one conversation are not looked at to find the one of another."""
     accept(conn, [new_item(f"a{n}", conversation="one") for n in range(10_000)], None, now=1)
     accept(conn, [new_item("z", conversation="two")], None, now=1)
-    plan = " ".join(row["detail"] for row in conn.execute(f"EXPLAIN QUERY PLAN {DUE}", (1, 8)))
+    places = {"now": 1, "limit": 8, "history": 8}
+    plan = " ".join(row["detail"] for row in conn.execute(f"EXPLAIN QUERY PLAN {DUE}", places))
     assert "items_due" in plan
     assert "SCAN items" not in plan
     assert "TEMP B-TREE" not in plan
     assert keys_of(claim(conn, 8, now=1)) == ["a0", "z"]
     assert len(queries.items(conn, ItemFilter(states=frozenset({ItemState.SENDING})))) == 2
+
+
+def test_an_item_that_this_version_cannot_read_stops_nobody(conn: sqlite3.Connection) -> None:
+    """After a step back to an older version: it is set aside with its reason, and the others are claimed."""
+    accept(conn, [new_item(key, conversation="one") for key in "ab"], None, now=1)
+    conn.execute("UPDATE items SET event = json_set(event, '$.newer_field', 1) WHERE key = 'a'")
+    assert claim(conn, 8, now=1) == []
+    stored = queries.item(conn, "a")
+    assert (stored.state, stored.reason) == (ItemState.QUARANTINED, Reason.INVALID_EVENT)
+    assert queries.attempts(conn, stored.id)[0].outcome == "not-sent"
+    assert keys_of(claim(conn, 8, now=1)) == ["b"]
+
+
+def test_what_a_wrong_clock_put_into_the_future_is_due_at_the_next_start(conn: sqlite3.Connection) -> None:
+    """An item accepted while the clock was a year ahead does not wait for that year; a usual wait stays."""
+    year = 365 * 86_400_000
+    accept(conn, [new_item("stranded")], None, now=year)
+    accept(conn, [new_item("waiting")], None, now=1)
+    (item,) = claim(conn, 1, now=1)
+    settle(conn, [(item, later(due_at=300_000))], now=1)
+    recover(conn, now=1000)
+    assert keys_of(claim(conn, 8, now=1000)) == ["stranded"]
+    assert queries.next_due(conn) == 300_000

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.errors import StateFileError
+from bridge.errors import StateFileError, StateFileGoneError
 from bridge.ledger import queries
 from bridge.ledger.ledger import Ledger
+from bridge.ledger.visit import look
 from bridge.ledger.writer import Writer
 from tests.unit.ledger.making import created, new_item
 
@@ -112,4 +113,52 @@ async def test_a_state_file_in_use_is_refused_and_the_lock_given_back(path: Path
         await Ledger.open(path)
     path.unlink()
     ledger = await Ledger.open(path)
+    await ledger.close()
+
+
+async def test_after_closing_the_file_alone_is_whole(path: Path) -> None:
+    """Nothing stays in a WAL that a restored backup would be mixed with, or that a plain copy would miss."""
+    ledger = await Ledger.open(path)
+    await ledger.accept([new_item("a")], None, now=10)
+    assert await ledger.oldest_open() == 10
+    await ledger.close()
+    assert sorted(one.name for one in path.parent.iterdir()) == ["state.db", "state.db-lock"]
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    assert look(copy, queries.totals)["pending"] == 1
+
+
+async def test_a_state_file_that_was_removed_is_noticed(path: Path) -> None:
+    """What is written into a removed file is lost at the next start; so nothing is accepted any more."""
+    ledger = await Ledger.open(path)
+    path.rename(path.with_name("moved.db"))
+    with pytest.raises(StateFileGoneError, match="removed or replaced"):
+        await ledger.accept([new_item("a")], None, now=10)
+    path.write_bytes(b"")
+    with pytest.raises(StateFileGoneError):
+        await ledger.accept([new_item("a")], None, now=10)
+    await ledger.close()
+
+
+async def test_each_caller_gets_an_exception_of_its_own(path: Path) -> None:
+    """Two tasks that fail together do not show each other's places in the log."""
+    writer = Writer(path)
+    path.rename(path.with_name("moved.db"))
+    first, second = await asyncio.gather(
+        writer.write(queries.totals), writer.write(queries.totals), return_exceptions=True
+    )
+    assert isinstance(first, StateFileGoneError)
+    assert isinstance(second, StateFileGoneError)
+    assert first is not second
+    await writer.close()
+
+
+async def test_only_the_owner_can_read_the_state_file(path: Path) -> None:
+    """It holds addresses and subjects."""
+    ledger = await Ledger.open(path)
+    await ledger.accept([new_item("a")], None, now=10)
+    modes = {
+        one.name: one.stat().st_mode & 0o077 for one in path.parent.iterdir() if one.name != "state.db-lock"
+    }
+    assert set(modes.values()) == {0}, modes
     await ledger.close()

@@ -93,3 +93,24 @@ def test_spam(headers: dict[str, str], expected: bool) -> None:  # noqa: FBT001 
 def test_priority(headers: dict[str, str], expected: str) -> None:
     """Importance first, then the older fields; what is not known says nothing."""
     assert priority(headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"from": "post_master@vtext.com", "subject": "Re:x"}, "bounce"),
+        ({"from": "post_master@example.com", "subject": "Re:x"}, "report"),
+        ({"from": "postmaster@example.com", "return-path": "<>", "subject": "E"}, "bounce"),
+        ({"from": "postmaster@example.com", "return-path": "<>", "subject": "Delivered: x"}, "report"),
+        ({"from": "postmaster@example.com", "subject": "Planned work"}, "report"),
+        ({"from": "no-reply@sns.amazonaws.com", "x-amz-sns-message-id": "1"}, "report"),
+        ({"from": "staff@hotmail.com", "subject": "complaint about message from 192.0.2.2"}, "report"),
+        ({"from": "a@b.c", "subject": "Re: complaint about message from 192.0.2.2"}, ""),
+        ({"from": "a@b.c", "subject": "Auto reply: x", "x-apple-action": "VACATION"}, "auto-reply"),
+        ({"from": "a@b.c", "subject": "Fwd: x", "x-apple-action": "FORWARD"}, ""),
+        ({"from": "a@b.c", "subject": "Auto reply: x"}, ""),
+    ],
+)
+def test_mail_of_services_that_mark_it_in_their_own_way(headers: dict[str, str], expected: str) -> None:
+    """Gateways and services that follow no standard are known by signs that people's mail does not have."""
+    assert automatic(headers) == expected

@@ -47,7 +47,9 @@ def test_too_many_recipients_are_noted() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"delivered-to": ["ours@b.c"], "x-original-to": ["x@y.z"]}, "ours@b.c"),
+        ({"delivered-to": ["box@b.c"], "x-original-to": ["ours@b.c"]}, "ours@b.c"),
+        ({"delivered-to": ["ours@b.c", "partner@y.z"], "x-original-to": ["partner@y.z"]}, "ours@b.c"),
+        ({"delivered-to": ["last-hop@b.c", "first-hop@b.c"]}, "last-hop@b.c"),
         ({"x-original-to": ["<ours@b.c>"]}, "ours@b.c"),
         ({"envelope-to": ["ours@b.c"]}, "ours@b.c"),
         ({"delivered-to": ["nobody"], "x-envelope-to": ["ours@b.c"]}, "ours@b.c"),
@@ -62,3 +64,30 @@ def test_the_recipient(fields: dict[str, list[str]], expected: str) -> None:
 def test_no_recipient_at_all() -> None:
     """A mail to nobody has no recipient."""
     assert recipient_of({}, ()) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "recipients", "expected"),
+    [
+        ({}, ("foreign@y.z", "Billing@b.c"), "Billing@b.c"),
+        ({}, ("foreign@y.z",), "foreign@y.z"),
+        ({}, (), ""),
+        ({"delivered-to": ["box@b.c", "billing@b.c"]}, ("support@b.c",), "billing@b.c"),
+        ({"delivered-to": ["box@b.c"]}, ("foreign@y.z", "support@b.c"), "support@b.c"),
+        ({"delivered-to": ["box@b.c"]}, ("foreign@y.z",), "box@b.c"),
+        ({"envelope-to": ["foreign@y.z, billing@b.c"]}, (), "billing@b.c"),
+        ({}, ("foreign@y.z", "support+x@b.c"), "support+x@b.c"),
+        ({"delivered-to": ["support@b.c"]}, ("Support+x@b.c",), "Support+x@b.c"),
+        ({"delivered-to": ["support+y@b.c"]}, ("support+x@b.c",), "support+y@b.c"),
+    ],
+)
+def test_the_recipient_among_our_addresses(
+    fields: dict[str, list[str]], recipients: tuple[str, ...], expected: str
+) -> None:
+    """One of ours is preferred, wherever it stands; a plus-address is ours, and is kept as it was written."""
+    assert recipient_of(fields, recipients, frozenset({"support@b.c", "billing@b.c"})) == expected
+
+
+def test_a_plus_address_without_configured_addresses() -> None:
+    """Where delivery cut the tag off, the address is given as the sender wrote it."""
+    assert recipient_of({"delivered-to": ["support@b.c"]}, ("a+t@b.c", "support+t@b.c")) == "support+t@b.c"

@@ -1,0 +1,100 @@
+"""One window of UIDs becomes what the mails say: headers, texts where a route wants them, and what vanished."""
+
+import asyncio
+from dataclasses import dataclass
+
+from bridge.config.model import Mailbox
+from bridge.intake.handover import Handover, Incoming
+from bridge.intake.imap.connection import Connection
+from bridge.intake.imap.copies import told_apart
+from bridge.intake.imap.failure import Kind, MailServerError
+from bridge.intake.imap.fetch_window import Headers, fetch_headers
+from bridge.intake.imap.mail_text import with_texts
+from bridge.intake.imap.sync import Window
+from bridge.intake.imap.take_in import message_of, unreadable, vanished
+from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
+from bridge.message import Message
+
+MAX_STRIKES = 5
+"""So often a single mail may break its connection, each time on a new one, before it is given up as
+unreadable.
+"""
+YIELD_EVERY = 32
+"""Mails read between two chances for everything else in the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRead:
+    """What a window held, by UID, and up to where it was read: less than asked where it was too large."""
+
+    mails: dict[int, Incoming]
+    through: int
+    size: int
+
+
+class WindowReader:
+    """Reads windows of one folder, and remembers which mail breaks the connection."""
+
+    def __init__(
+        self, mailbox: Mailbox, folder: str, handover: Handover, rules: ReadingRules = PLAIN
+    ) -> None:
+        self.careful = False
+        """Whether mails are to be read one by one, until the one to blame is found."""
+        self._mailbox = mailbox
+        self._folder = folder
+        self._handover = handover
+        self._rules = rules
+        self._strikes: dict[int, int] = {}
+
+    async def read(
+        self, connection: Connection, window: Window, uidvalidity: int, *, texts: bool = True
+    ) -> WindowRead:
+        """Fetch and read a window. Raises MailServerError; one mail's own faults never do."""
+        headers = await self._fetch(connection, window)
+        through = headers.read_through(window.through)
+        mails = await self._mails(headers, through, uidvalidity)
+        if texts:
+            asking = {
+                uid: mail
+                for uid, mail in mails.items()
+                if isinstance(mail, Message) and self._handover.wants_text(mail)
+            }
+            mails.update(await with_texts(connection, asking))
+        return WindowRead({uid: mails[uid] for uid in sorted(mails)}, through, headers.size)
+
+    async def tell_apart(
+        self, connection: Connection, mails: dict[int, Incoming], uidvalidity: int
+    ) -> dict[int, Incoming]:
+        """Give identical mails without a Message-ID keys of their own. All that came before must be stored."""
+        return await told_apart(connection, self._handover, mails, uidvalidity)
+
+    async def _fetch(self, connection: Connection, window: Window) -> Headers:
+        """A window that fails makes the next look begin with single mails, until the one to blame is
+        found.
+        """
+        uid = window.uids[0] if len(window.uids) == 1 else 0
+        if self._strikes.get(uid, 0) >= MAX_STRIKES:
+            return Headers(frozenset([uid]), broken={uid: f"fetching it failed {MAX_STRIKES} times"})
+        try:
+            return await fetch_headers(connection, window)
+        except MailServerError as failure:
+            if failure.kind is not Kind.BUSY:
+                self.careful = True
+                self._strikes = {uid: self._strikes.get(uid, 0) + 1} if uid else self._strikes
+            raise
+
+    async def _mails(self, headers: Headers, through: int, uidvalidity: int) -> dict[int, Incoming]:
+        source, folder = self._mailbox.name, self._folder
+        found: dict[int, Incoming] = {
+            uid: unreadable(why, uid, source, folder, uidvalidity) for uid, why in headers.broken.items()
+        }
+        found.update({uid: vanished(uid, source, folder, uidvalidity) for uid in headers.vanished})
+        for count, (uid, fetched) in enumerate(headers.fetched.items(), start=1):
+            if uid in found and b"HEADER" not in fetched.sections:
+                continue
+            found[uid] = message_of(
+                fetched, source=source, folder=folder, uidvalidity=uidvalidity, rules=self._rules
+            )
+            if count % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+        return {uid: mail for uid, mail in found.items() if uid <= through}

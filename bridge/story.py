@@ -1,0 +1,186 @@
+"""An item's whole story: what is known of it, as plain values and in words."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bridge.ledger import queries
+from bridge.ledger.finding import raw_of
+from bridge.ledger.item import Attempt, Item
+from bridge.ledger.mail_actions import ActionState, state_of
+from bridge.ledger.state import ItemState
+
+Tried = Sequence[tuple[str, str]]
+
+MAIL_NOT_KEPT = (
+    "not tried again: the mail is not kept; save it from its folder and call `acd-bridge map FILE`"
+)
+BODY_NOT_KEPT = "not tried again: the webhook's body is only kept of quarantined items"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the state file knows of an item."""
+
+    item: Item
+    attempts: Sequence[Attempt]
+    repeats: Sequence[tuple[str, int, int]]
+    action: ActionState | None
+    raw: bytes | None
+
+
+def known_of(conn: sqlite3.Connection, item: Item) -> Known:
+    """Gather it. Every part is bounded."""
+    return Known(
+        item=item,
+        attempts=queries.attempts(conn, item.id),
+        repeats=queries.repeats(conn, item.id),
+        action=state_of(conn, item.id),
+        raw=raw_of(conn, item.id),
+    )
+
+
+def story(known: Known, tried: Tried | None = None) -> dict[str, Any]:
+    """The story as plain values. `tried` are the routes that do not match, where they were asked again."""
+    item, message = known.item, known.item.message
+    return {
+        "key": item.key,
+        "came": {
+            "kind": item.kind,
+            "source": item.source,
+            "place": item.place,
+            "received_at": moment(item.received_at),
+            "accepted_at": moment(item.accepted_at),
+        },
+        "read": {
+            name: value for name, value in message.items() if name not in {"notes", "ticket_candidates"}
+        },
+        "notes": list(message.get("notes", ())),
+        "ticket_candidates": list(message.get("ticket_candidates", ())),
+        "conversation": item.conversation,
+        "route": {
+            "name": item.route,
+            "tried": None if tried is None else [{"route": name, "why_not": why} for name, why in tried],
+            "tried_words": _tried_words(known, tried),
+        },
+        "event": item.event,
+        "attempts": [_attempt(one) for one in known.attempts],
+        "found_again": [
+            {"place": place, "last": moment(last), "times": times} for place, last, times in known.repeats
+        ],
+        "after_delivery": _action(known.action),
+        "state": item.state.value,
+        "reason": item.reason,
+        "detail": item.detail,
+        "acd_event_id": item.acd_event_id,
+        "settled_at": moment(item.settled_at),
+        "next": next_step(item),
+    }
+
+
+def moment(milliseconds: int | None) -> str | None:
+    """A stored time in ISO 8601, UTC."""
+    if milliseconds is None:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+_NEXT = {
+    ItemState.PENDING: "it is posted as soon as it is its turn, from {due} on",
+    ItemState.SENDING: "the ACD's answer is waited for",
+    ItemState.UNCERTAIN: "the ACD is asked whether it has the event; only where it has not, it is posted again",
+    ItemState.HELD: "nothing until an operator decides: `acd-bridge items retry {key}` or `items drop {key}`",
+    ItemState.DEAD: "nothing by itself; `acd-bridge items retry {key}` posts it again",
+    ItemState.QUARANTINED: "nothing by itself; correct the routes, then `acd-bridge items drop {key}` puts it away",
+}
+
+
+def next_step(item: Item) -> str:
+    """What happens next with an item, or what an operator can do."""
+    words = _NEXT.get(item.state, "nothing: it is settled")
+    return words.format(key=item.key, due=moment(item.due_at))
+
+
+def in_words(told: Mapping[str, Any]) -> list[str]:
+    """The story as lines for people."""
+    return [
+        f"item {told['key']}: {told['state']}{_because(told['reason'], told['detail'])}",
+        *_came_lines(told),
+        *_read_lines(told),
+        *_route_lines(told["route"]),
+        *_attempt_lines(told),
+        *_action_lines(told["after_delivery"]),
+        f"next: {told['next']}",
+    ]
+
+
+def _came_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    came = told["came"]
+    yield f"came: {came['kind']} of {came['source']!r} at {came['place']}"
+    yield f"  received {came['received_at']}, stored {came['accepted_at']}"
+    for again in told["found_again"]:
+        yield f"  found again at {again['place']}, {again['times']} times, last {again['last']}"
+
+
+def _read_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    yield "read:"
+    for name, value in told["read"].items():
+        yield f"  {name}: {value}"
+    for note in told["notes"]:
+        yield f"  note: {note}"
+    for number, one in enumerate(told["ticket_candidates"]):
+        chosen = "is taken" if number == 0 else "is less trusted"
+        yield f"  ticket number {one['number']} in {one['where']} (form {one['form']}) {chosen}"
+    yield f"  kept in order with: {told['conversation']}"
+
+
+def _route_lines(route: Mapping[str, Any]) -> Iterator[str]:
+    yield f"route: {route['name']}" if route["name"] else "route: none"
+    for one in route["tried"] or ():
+        yield f"  {one['route']}: {one['why_not']}"
+    if route["tried_words"]:
+        yield f"  {route['tried_words']}"
+
+
+def _attempt_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    if not told["attempts"]:
+        yield "attempts: none"
+    for one in told["attempts"]:
+        status = f" (HTTP {one['http_status']})" if one["http_status"] else ""
+        words = _because(one["reason"], one["words"])
+        yield f"attempt {one['number']} at {one['started_at']}: {one['outcome'] or 'under way'}{status}{words}"
+    if told["acd_event_id"] is not None:
+        yield f"event in the ACD: {told['acd_event_id']}"
+
+
+def _action_lines(action: Mapping[str, Any] | None) -> Iterator[str]:
+    if action is None:
+        yield "after delivery: nothing is to be done with it"
+    elif action["ended_at"]:
+        yield f"after delivery: {action['outcome']} at {action['ended_at']}{_because('', action['detail'])}"
+    else:
+        refused = f", refused {action['tries']} times" if action["tries"] else ""
+        yield f"after delivery: due at {action['due_at']}{refused}{_because('', action['detail'])}"
+
+
+def _because(reason: str | None, detail: str | None) -> str:
+    words = ": ".join(filter(None, (reason, detail)))
+    return f", {words}" if words else ""
+
+
+def _tried_words(known: Known, tried: Tried | None) -> str:
+    if tried is not None:
+        return ""
+    return MAIL_NOT_KEPT if known.item.kind == "mail" else BODY_NOT_KEPT
+
+
+def _attempt(one: Attempt) -> dict[str, Any]:
+    return asdict(one) | {"started_at": moment(one.started_at), "ended_at": moment(one.ended_at)}
+
+
+def _action(action: ActionState | None) -> dict[str, Any] | None:
+    if action is None:
+        return None
+    return asdict(action) | {"due_at": moment(action.due_at), "ended_at": moment(action.ended_at)}

@@ -1,0 +1,118 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.acd.answer import Answer, Meaning
+from bridge.acd.failure import AcdLater
+from bridge.acd.record import AcdEvent
+from bridge.acd.request import CreateRequest
+from bridge.config.model import Acd
+from bridge.delivery.clocks import Clocks
+from bridge.delivery.reconciler import Reconciler
+from bridge.event import EventDraft
+from bridge.ledger.ledger import Ledger
+from bridge.reason import Reason
+from tests.unit.ledger.making import new_item, uncertain
+from tests.wait import until
+
+NOW = 1_795_400_000.0
+
+
+class Client:
+    """The ACD's list, in memory; it may fail for a while."""
+
+    def __init__(self, *events: AcdEvent, failures: int = 0) -> None:
+        self.listed = list(events)
+        self.failures = failures
+        self.readings = 0
+
+    async def events(self) -> list[AcdEvent]:
+        self.readings += 1
+        if self.failures >= self.readings:
+            failed = Answer(meaning=Meaning.LATER, reason=Reason.ACD_FAILED, status=503)
+            raise AcdLater("GET /acd/events", answer=failed)
+        return self.listed
+
+
+class Poster:
+    """Makes requests of drafts; one draft is beyond it."""
+
+    async def request_of(self, draft: EventDraft) -> CreateRequest:
+        if draft.subject == "beyond it":
+            raise KeyError("a defect")
+        return CreateRequest(**(draft.as_dict() | {"type": 7, "group": 12}))
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.delivery.reconciler.LEAST_BETWEEN_READINGS", 0.01)
+
+
+async def reconciled(path: Path, client: Client, *subjects: str, within: float = 5) -> dict[str, str]:
+    """The states of items that were uncertain, once each that can be has been decided about."""
+    ledger = await Ledger.open(path)
+    draft = EventDraft(type="Ticket", group="Support", sender="anna@example.org", subject="")
+    items = [
+        new_item(subject, event=EventDraft.from_dict(draft.as_dict() | {"subject": subject}))
+        for subject in subjects
+    ]
+    now = round(NOW * 1000)
+    await ledger.accept(items, None, now=now - 60_000)
+    claimed = await ledger.turn([], len(items), now=now - 60_000)
+    await ledger.turn([(one, uncertain()) for one in claimed], 0, now=now - 50_000)
+    acd = Acd.model_validate(
+        {"url": "http://acd", "clients_id": 1, "token": "t", "settle": 1, "timezone": "UTC"}
+    )
+    knocks: list[None] = []
+    reconciler = Reconciler(
+        ledger,
+        client,  # type: ignore[arg-type] # only `events` is used
+        Poster(),  # type: ignore[arg-type] # only `request_of` is used
+        acd=acd.model_copy(update={"retry_first": 0.01}),
+        clocks=Clocks(wall=lambda: NOW, monotonic=lambda: NOW, chance=lambda: 0.0),
+        news=asyncio.Event(),
+        knock=lambda: knocks.append(None),
+    )
+    task = asyncio.create_task(reconciler.run())
+    try:
+        await until(lambda: knocks, within=within)
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        found = {one.key: "uncertain" for one in await ledger.doubts()}
+        totals = await ledger.totals()
+        await ledger.close()
+    return found | {state: str(number) for state, number in totals.items() if number}
+
+
+def listed(subject: str, **more: Any) -> AcdEvent:
+    fields = {
+        "ID": 5, "AcdEventTypesID": 7, "AcdGroupsID": 12, "Sender": "anna@example.org", "Subject": subject,
+        "UserData": None, "dtCreated": "2026-11-23T03:32:30.000",
+    }  # fmt: skip
+    return AcdEvent.model_validate(fields | more)
+
+
+async def test_what_is_there_is_settled_and_the_rest_is_posted_again(tmp_path: Path) -> None:
+    """One reading of the list decides about all of them."""
+    client = Client(listed("Printer"))
+    states = await reconciled(tmp_path / "state.db", client, "Printer", "Scanner")
+    assert (states["created"], states["pending"]) == ("1", "1")
+    assert client.readings == 1
+
+
+async def test_an_item_that_is_beyond_it_stops_nobody(tmp_path: Path) -> None:
+    """A defect with one item is logged; that item waits for an operator, and the others go on."""
+    states = await reconciled(tmp_path / "state.db", Client(), "beyond it", "Printer")
+    assert (states["beyond it"], states["pending"]) == ("uncertain", "1")
+
+
+async def test_a_list_that_cannot_be_read_is_read_later(tmp_path: Path) -> None:
+    """Nothing is posted on a guess."""
+    client = Client(listed("Printer"), failures=3)
+    states = await reconciled(tmp_path / "state.db", client, "Printer")
+    assert states["created"] == "1"
+    assert client.readings == 4

@@ -1,0 +1,176 @@
+"""A folder that was numbered anew, vanished mails and missed ones, on a model of a folder."""
+
+from random import Random
+from typing import cast
+
+import pytest
+
+from bridge import metrics
+from bridge.config.model import Mailbox
+from bridge.intake.handover import Vanished
+from bridge.intake.imap.connection import Connection
+from bridge.intake.imap.failure import Kind, MailServerError
+from bridge.intake.imap.folder_watch import FolderWatch
+from bridge.intake.imap.renumbered import MAX_TIMES
+from bridge.testing.handover import FakeHandover
+from tests.unit.imap.model_folder import Mail, ModelConnection, ModelFolder
+
+MAILBOX = Mailbox.model_validate(
+    {"name": "support", "host": "mail.example.org", "username": "u", "password": "p"}
+)
+LATER = 4_000_000_000.0
+"""After every clock of a test, so that a mail is newer than the baseline."""
+
+
+class Watched:
+    def __init__(self, old: int = 0) -> None:
+        self.folder = ModelFolder()
+        for number in range(old):
+            self.folder.add(Mail.made(f"old-{number}", 1_000_000_000.0))
+        self.handover = FakeHandover()
+        self.clock = 1_800_000_000.0
+        self.watch = FolderWatch(MAILBOX, "INBOX", self.handover, clock=lambda: self.clock)
+
+    def deliver(self, *names: str, came: float = LATER) -> None:
+        for name in names:
+            self.folder.add(Mail.made(name, came))
+
+    async def look(self) -> None:
+        """On a connection of its own."""
+        await self.watch.look(cast("Connection", ModelConnection(self.folder)))
+
+    async def renumbered(self) -> None:
+        """Number the folder anew, and look until that is believed."""
+        self.folder.renumber(Random(1))
+        with pytest.raises(MailServerError) as caught:
+            await self.look()
+        assert caught.value.kind is Kind.UIDVALIDITY_CHANGED
+        await self.look()
+
+    def states(self) -> list[str]:
+        return [receipt.state for receipt in self.handover.receipts if receipt.new]
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.intake.imap.renumbered.MAX_UNKNOWN", 2)
+
+
+async def test_one_connection_is_not_believed() -> None:
+    """The same connection may say it as often as it likes; where the next one says the old number, all is well."""
+    watched = Watched()
+    watched.deliver("a")
+    await watched.look()
+    connection = cast("Connection", ModelConnection(watched.folder))
+    watched.folder.uidvalidity = 2
+    for _ in range(3):
+        with pytest.raises(MailServerError, match="UIDVALIDITY"):
+            await watched.watch.look(connection)
+    watched.folder.uidvalidity = 1
+    watched.deliver("b")
+    await watched.look()
+    assert watched.handover.subjects() == ["b"]
+    assert watched.handover.cursors["support", "INBOX"].uidvalidity == 1
+
+
+async def test_known_new_and_old_mail() -> None:
+    """The known one makes no second item, the one that came meanwhile is posted, the old ones are left alone."""
+    watched = Watched(old=3)
+    await watched.look()
+    watched.deliver("known")
+    await watched.look()
+    watched.deliver("new")
+    await watched.renumbered()
+    assert sorted(watched.handover.subjects()) == ["known", "new"]
+    cursor = watched.handover.cursors["support", "INBOX"]
+    assert (cursor.uidvalidity, cursor.last_uid) == (2, 5)
+    watched.deliver("after")
+    await watched.look()
+    assert sorted(watched.handover.subjects()) == ["after", "known", "new"]
+
+
+async def test_too_many_unknown_mails_are_held() -> None:
+    """One more than the limit, and all of them wait for an operator; what comes later is posted again."""
+    watched = Watched()
+    await watched.look()
+    watched.deliver("a", "b", "c")
+    await watched.renumbered()
+    assert watched.states() == ["held"] * 3
+    watched.deliver("d")
+    await watched.look()
+    assert watched.states() == ["held"] * 3 + ["pending"]
+
+
+async def test_an_interrupted_hold_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was held before a crash counts: the rest of a flood is not posted because it is smaller."""
+    watched = Watched()
+    await watched.look()
+    watched.deliver("a", "b", "c", "d")
+    calls = 0
+
+    async def break_at_the_third() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise MailServerError(Kind.LOST, "gone")
+
+    monkeypatch.setattr("bridge.intake.imap.reanchor.MAX_WINDOW", 1)
+    watched.handover.before_accept = break_at_the_third
+    watched.folder.renumber(Random(1))
+    for _ in range(2):
+        with pytest.raises(MailServerError):
+            await watched.look()
+    await watched.look()
+    assert watched.states() == ["held"] * 4
+
+
+async def test_a_server_that_does_it_all_the_time_is_left_alone() -> None:
+    """After so many renumberings within an hour no more is read; an hour later it is."""
+    watched = Watched()
+    await watched.look()
+    for _ in range(MAX_TIMES):
+        await watched.renumbered()
+    watched.deliver("a")
+    watched.folder.renumber(Random(1))
+    for _ in range(3):
+        with pytest.raises(MailServerError, match=r"again and again|had UIDVALIDITY"):
+            await watched.look()
+    watched.clock += 3600
+    await watched.look()
+    assert watched.handover.subjects() == ["a"]
+
+
+async def test_a_listed_mail_that_is_gone_has_vanished() -> None:
+    """It is accounted for by its place, and the mails around it are taken."""
+    watched = Watched()
+    await watched.look()
+    watched.deliver("a")
+    watched.folder.add(Mail.made("b", LATER), gap=40)
+    watched.folder.vanish.add(1)
+    await watched.look()
+    (gone, taken) = watched.handover.accepted
+    assert isinstance(gone, Vanished)
+    assert gone.place == "INBOX/1/1"
+    assert taken.place == "INBOX/1/42"
+    assert await watched.handover.states_of("support", "INBOX", 1, [1, 42]) == {1: "vanished", 42: "pending"}
+
+
+async def test_a_missed_mail_is_found_by_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told by log and metric, taken in at once, and the next audit finds nothing."""
+    monkeypatch.setattr("bridge.intake.imap.folder_watch.FIRST_AUDIT", 0.0)
+    monkeypatch.setattr("bridge.intake.imap.folder_watch.AUDIT_EVERY", 0.0)
+    watched = Watched()
+    await watched.look()
+    watched.folder.mails[watched.folder.uidnext] = Mail.made("missed", LATER)
+    watched.folder.uidnext += 1
+    cursor = watched.handover.cursors["support", "INBOX"]
+    watched.handover.cursors["support", "INBOX"] = type(cursor)(
+        source="support", folder="INBOX", uidvalidity=1, baseline=1, last_uid=1
+    )
+    await watched.look()
+    gauge = metrics.IMAP_UNACCOUNTED.labels(mailbox="support", folder="INBOX")
+    assert gauge._value.get() == 1
+    assert watched.handover.subjects() == ["missed"]
+    await watched.look()
+    assert gauge._value.get() == 0
+    assert watched.watch.report.as_dict()["unaccounted"] == 0
