@@ -143,7 +143,6 @@ async def test_connections_do_not_pile_up() -> None:
         server.override["EXAMINE"] = refuse
         async with watching(watched(server), times=OFTEN):
             await until(lambda: server.sign_ins >= 20)
-        await until(lambda: all(one.is_closing() for one in server._writers))
     assert most == 1
 
 
