@@ -1,6 +1,5 @@
 """`acd-bridge check --online` against a simulated ACD and a mail server: what it finds, and that it finds all."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,22 +7,9 @@ import pytest
 from bridge.acd.simulator.server import Simulator
 from bridge.check import online_problems
 from bridge.testing.mail_server import MailServer
-from tests.whole import MAILS, config_of, mailbox, simulator
+from tests.whole import MAILS, config_of, mailbox
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pymap")
-
-
-@pytest.fixture
-async def acd() -> AsyncIterator[Simulator]:
-    async with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-async def mails() -> AsyncIterator[MailServer]:
-    server = await MailServer.start(["support", "sales"])
-    yield server
-    await server.close()
 
 
 async def test_a_good_configuration_has_no_problems(

@@ -1,7 +1,6 @@
 """Failures that systems of this kind are known for and that no other test shows; see docs/failure-modes.md."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from tests.dovecot import Dovecot
 from tests.integration.imap.conftest import watching
 from tests.integration.imap.hostile import HostileServer, hostile
 from tests.wait import until
-from tests.whole import bridge, config_of, items, mail, mailbox, mails_watched, simulator, totals
+from tests.whole import bridge, config_of, items, mail, mailbox, mails_watched, totals
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pymap")
 
@@ -29,19 +28,6 @@ LONG_AGO = datetime.now(UTC) - timedelta(days=200)
 QUICK = Waits(0.01, 0.01)
 OFTEN = RetryTimes(outage=QUICK, configuration=QUICK, busy=QUICK, survival=60.0)
 """Waits that show what piles up, by trying often."""
-
-
-@pytest.fixture
-async def acd() -> AsyncIterator[Simulator]:
-    async with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-async def mails() -> AsyncIterator[MailServer]:
-    server = await MailServer.start(["support", "sales"])
-    yield server
-    await server.close()
 
 
 def watched(server: HostileServer, **settings: Any) -> Mailbox:

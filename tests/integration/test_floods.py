@@ -24,22 +24,9 @@ from bridge.testing.mail_server import MailServer
 from tests.integration.imap.conftest import MailHost
 from tests.unit.test_accept import WHEN
 from tests.wait import until
-from tests.whole import MAILS, bridge, config_of, items, mail, mailbox, simulator, totals
+from tests.whole import MAILS, bridge, config_of, items, mail, mailbox, totals
 
 runner = CliRunner()
-
-
-@pytest.fixture
-async def acd() -> Any:
-    async with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-async def mails() -> Any:
-    server = await MailServer.start(["support"])
-    yield server
-    await server.close()
 
 
 def config_file(config: Config, folder: Path) -> str:

@@ -1,6 +1,5 @@
 """The whole way with real servers: Dovecot, and django-helpdesk from its package."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,8 @@ from tests.whole import (
     mail,
     mailbox,
     mails_watched,
-    simulator,
     totals,
 )
-
-
-@pytest.fixture
-async def acd() -> AsyncIterator[Simulator]:
-    async with simulator() as running:
-        yield running
 
 
 @pytest.mark.dovecot

@@ -17,7 +17,6 @@ from bridge.acd.simulator.server import Simulator
 from bridge.ledger import queries
 from bridge.ledger.visit import look
 from tests.wait import until
-from tests.whole import simulator
 
 CONFIG = """
 [acd]
@@ -35,12 +34,6 @@ webhooks = "127.0.0.1:{port}"
 name = "all"
 event = {{ type = "Ticket", group = "Billing" }}
 """
-
-
-@pytest.fixture
-async def acd() -> AsyncIterator[Simulator]:
-    async with simulator() as running:
-        yield running
 
 
 @pytest.fixture

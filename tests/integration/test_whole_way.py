@@ -1,6 +1,5 @@
 """The whole way in one process: mail server and webhooks on one side, the simulated ACD on the other."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +25,10 @@ from tests.whole import (
     mail,
     mailbox,
     mails_watched,
-    simulator,
     totals,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pymap")
-
-
-@pytest.fixture
-async def acd() -> AsyncIterator[Simulator]:
-    async with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-async def mails() -> AsyncIterator[MailServer]:
-    server = await MailServer.start(["support", "sales"])
-    yield server
-    await server.close()
 
 
 OPEN_DESK = {
