@@ -122,7 +122,10 @@ def _ok(answer: tuple[str, Any]) -> None:
 
 
 def posted(config: Config) -> Counter[str]:
-    return Counter(item.message["message_id"] for item in items(config) if item.kind == "mail")
+    """How often each mail became an event. One that moved on before it was read is `vanished` at that place."""
+    return Counter(
+        item.message["message_id"] for item in items(config, states=frozenset({ItemState.CREATED}))
+    )
 
 
 def all_taken(config: Config, hands: Hands) -> Callable[[], bool]:
