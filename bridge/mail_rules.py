@@ -1,6 +1,6 @@
 """The table `[mail]` of the configuration, checked and compiled."""
 
-from bridge.config.model import Mail
+from bridge.config.mail import Mail
 from bridge.errors import Problem
 from bridge.intake.mail.reading_rules import ReadingRules
 from bridge.intake.mail.ticket_number import OwnPattern, TicketForms

@@ -13,7 +13,10 @@ from typing import Any
 from bridge.acd.directory import VENDOR_TYPES
 from bridge.acd.record import TYPE_PREFIX
 from bridge.acd.request import ACD_NAMES, CreateRequest, normalised, problems_of
-from bridge.config.model import Acd, Config, Mailbox, Webhook
+from bridge.config.acd import Acd
+from bridge.config.mailbox import Mailbox
+from bridge.config.model import Config
+from bridge.config.webhook import Webhook
 from bridge.errors import BridgeError, ConfigError
 from bridge.event import EventDraft
 from bridge.intake.handover import Unreadable

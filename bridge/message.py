@@ -41,7 +41,7 @@ class Message:
     place: str
     """Where in its source it was found, such as `INBOX/1700000000/42` or a delivery's ID."""
     digest: str
-    """What tells this message from another one of the same source; see `bridge.accept.item_key`."""
+    """What tells this message from another one of the same source; see `bridge.new_item.item_key`."""
     received_at: datetime
     """When the source got it (INTERNALDATE, or the request's arrival). Aware, in UTC."""
     event: str = "received"

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from bridge.config.model import Acd, AcdPaths
+from bridge.config.acd import Acd, AcdPaths
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from bridge.acd.reading import SINGLE_LIMIT, Reader, to_body, unusable_token
 from bridge.acd.record import AcdEvent, AcdEventStatus, AcdEventType, AcdGroup, DiallerCampaign, ResultCode
 from bridge.acd.request import CreateRequest
 from bridge.acd.wire import Call, Loss, Reply, Wire
-from bridge.config.model import Acd
+from bridge.config.acd import Acd
 from bridge.errors import AcdError
 from bridge.metrics import DELIVERY_SECONDS
 from bridge.reason import Reason

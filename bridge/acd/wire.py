@@ -13,7 +13,7 @@ from yarl import URL
 from bridge import __version__
 from bridge.acd.bearer import Bearer
 from bridge.acd.network import AnswerTooLarge
-from bridge.config.model import Acd
+from bridge.config.acd import Acd
 from bridge.errors import AcdError
 
 READERS: Final = 4

@@ -23,7 +23,7 @@ from bridge.cli.common import (
     run_async,
     say,
 )
-from bridge.config.model import Acd
+from bridge.config.acd import Acd
 from bridge.errors import AcdError, BridgeError
 
 T = TypeVar("T")

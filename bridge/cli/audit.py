@@ -23,7 +23,8 @@ from bridge.cli.common import (
     print_table,
     say,
 )
-from bridge.config.model import Config, Mailbox
+from bridge.config.mailbox import Mailbox
+from bridge.config.model import Config
 from bridge.cursor import FolderCursor
 from bridge.errors import StateFileError
 from bridge.ledger import places, queries

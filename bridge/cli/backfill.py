@@ -27,7 +27,7 @@ from bridge.cli.common import (
 )
 from bridge.cli.items import ask
 from bridge.cli.mailbox import NameArgument, mailbox_or_exit
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.cursor import FolderCursor
 from bridge.errors import BridgeError, StateFileError
 from bridge.history import HistoryOrder

@@ -17,7 +17,8 @@ from bridge.cli.common import (
     print_json,
     run_async,
 )
-from bridge.config.model import Config, Mailbox
+from bridge.config.mailbox import Mailbox
+from bridge.config.model import Config
 from bridge.errors import BridgeError
 
 app = typer.Typer(help="Try a mailbox, and take in its old mail.", no_args_is_help=True)

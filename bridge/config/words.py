@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from bridge.config.model import KEYWORD_FORM, NAME_FORM, WEBHOOK_NAME_FORM
+from bridge.config.mailbox import KEYWORD_FORM, NAME_FORM
+from bridge.config.webhook import WEBHOOK_NAME_FORM
 
 TYPE_WORDS = {
     "string_type": "a text in quotes",

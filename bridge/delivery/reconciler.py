@@ -8,7 +8,7 @@ import structlog
 
 from bridge.acd.client import AcdClient
 from bridge.acd.failure import AcdFailure, AmbiguousName, UnknownName
-from bridge.config.model import Acd
+from bridge.config.acd import Acd
 from bridge.delivery.clocks import Clocks
 from bridge.delivery.post import Poster
 from bridge.delivery.reconcile import Suspect, acd_clock, find_events

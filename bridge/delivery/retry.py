@@ -6,7 +6,7 @@ from typing import Self
 import tenacity
 
 from bridge.acd.answer import Answer, Meaning
-from bridge.config.model import Acd
+from bridge.config.acd import Acd
 from bridge.ledger.item import Claimed, Settlement
 from bridge.ledger.state import ItemState
 from bridge.reason import Reason

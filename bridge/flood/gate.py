@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from bridge.config.model import Flood
+from bridge.config.flood import Flood
 from bridge.cursor import FolderCursor
 from bridge.flood.guard import FloodGuard, Judged
 from bridge.history import HistoryOrder

@@ -7,7 +7,7 @@ file. What must survive a restart is in the state file: the rates, and the loops
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bridge.config.model import Flood
+from bridge.config.flood import Flood
 from bridge.flood import burst, loop
 from bridge.flood.loop import Bucket
 from bridge.ledger.holding import LoopNote, Memory

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from bridge.config.model import Route, RouteEvent
+from bridge.config.route import Route, RouteEvent
 from bridge.errors import Problem
 from bridge.routing.draft import EventMaker, Rendered, made_of, takes_body
 from bridge.routing.faults import Fault

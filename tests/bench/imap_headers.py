@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.config.secret import Secret
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.fetch_window import ITEMS, fetch_headers

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.acd.simulator.server import Simulator
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.imap.retry import RetryTimes, Waits
 from bridge.intake.imap.sync import FIRST_WINDOW
 from bridge.ledger.state import ItemState

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from bridge.accept import Acceptance
 from bridge.acd.simulator.server import Simulator
 from bridge.cli import app as commands
-from bridge.config.model import Config, Flood
+from bridge.config.flood import Flood
+from bridge.config.model import Config
 from bridge.flood.gate import FloodGate
 from bridge.intake.handover import Incoming
 from bridge.ledger import orders

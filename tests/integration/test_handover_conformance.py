@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.accept import Acceptance
-from bridge.config.model import Route
+from bridge.config.route import Route
 from bridge.cursor import FolderCursor
 from bridge.errors import StateFileError
 from bridge.intake.handover import Handover, Unreadable

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from bridge.accept import Acceptance, conversation_of, item_key, new_item
-from bridge.config.model import Route
+from bridge.accept import Acceptance
+from bridge.config.route import Route
 from bridge.cursor import FolderCursor
 from bridge.intake.handover import Incoming, Unreadable
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.state import ItemState
 from bridge.message import Kind, Message
+from bridge.new_item import conversation_of, item_key, new_item
 from bridge.reason import Reason
 from bridge.routing.compile import compile_routes
 from bridge.routing.router import Router

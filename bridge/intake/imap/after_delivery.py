@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bridge.config.model import AfterDelivery
+from bridge.config.mailbox import AfterDelivery
 from bridge.ledger.mail_actions import ActionOutcome, MailAction
 
 FIRST_WAIT = 30.0

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from bridge.config.model import AfterDelivery
+from bridge.config.mailbox import AfterDelivery
 from bridge.intake.imap import folder_name, uid_set
 from bridge.intake.imap.after_delivery import GIVEN_UP_RENUMBERED, Plan, Step, Verb, plan, uid_in
 from bridge.intake.imap.connection import Answer, Connection, refused

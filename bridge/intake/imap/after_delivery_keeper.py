@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from bridge import metrics
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.errors import BridgeError, StateFileError
 from bridge.intake.imap.after_delivery import ALARM_AFTER, by_folder, wait_after
 from bridge.intake.imap.after_delivery_folder import Results, carry_out

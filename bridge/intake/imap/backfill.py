@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.cursor import FolderCursor
 from bridge.history import HistoryOrder
 from bridge.intake.handover import Handover, Incoming

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.errors import Problem
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.cursor import FolderCursor
 from bridge.intake.handover import Handover, Incoming
 from bridge.intake.imap.audit import audit_folder

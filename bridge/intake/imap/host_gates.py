@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 
 HOST_CONNECTIONS = 64
 """Connections to one host, over all its mailboxes; more only where there are more mailboxes than that."""

@@ -12,7 +12,7 @@ from typing import NoReturn
 import structlog
 
 from bridge import metrics
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.errors import BridgeError, StateFileError
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.handover import Handover
 from bridge.intake.imap.after_delivery_keeper import AfterDeliveryKeeper
 from bridge.intake.imap.folder_watch import FolderWatch

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aioimaplib import aioimaplib
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.config.secret import SecretError
 from bridge.intake.imap.connection import Answer, Connection
 from bridge.intake.imap.failure import Kind, MailServerError

@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.errors import Problem
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError

@@ -3,7 +3,7 @@
 import hashlib
 
 from bridge.config.load import secrets_of
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.config.secret import SecretError
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.tls import tls_context
 from bridge.intake.oauth.failure import State, TokenFailure

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.handover import Handover, Incoming
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.copies import told_apart

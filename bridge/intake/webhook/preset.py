@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
-from bridge.config.model import Webhook, WebhookFields
+from bridge.config.webhook import Webhook, WebhookFields
 from bridge.errors import ConfigError, Problem
 from bridge.intake.webhook.expression import Expression, ExpressionError
 from bridge.intake.webhook.preset_file import Preset, preset_names, read_preset

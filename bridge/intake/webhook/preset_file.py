@@ -7,8 +7,8 @@ from importlib.resources.abc import Traversable
 
 from pydantic import Field
 
-from bridge.config.model import WebhookFields
 from bridge.config.values import Table
+from bridge.config.webhook import WebhookFields
 from bridge.intake.webhook.scheme import Scheme
 
 

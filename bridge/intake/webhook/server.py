@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from bridge.config.model import Listen, Webhook
+from bridge.config.model import Listen
+from bridge.config.webhook import Webhook
 from bridge.errors import BridgeError
 from bridge.intake.handover import Handover
 from bridge.intake.webhook.answer import refused

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.config.model import Webhook
+from bridge.config.webhook import Webhook
 from bridge.intake.webhook.expression import Expression
 from bridge.intake.webhook.scheme import Scheme
 

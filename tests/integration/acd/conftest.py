@@ -5,7 +5,7 @@ import pytest
 
 from bridge.acd.client import AcdClient
 from bridge.acd.simulator import Settings, Simulator
-from bridge.config.model import Acd
+from bridge.config.acd import Acd
 
 TOKEN = "conformance"
 

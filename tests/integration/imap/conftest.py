@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.imap.folder_name import encode
 from bridge.intake.imap.mailbox import MailboxIntake
 from bridge.intake.imap.retry import RetryTimes, Waits

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge.config.model import AfterDelivery, Mailbox
+from bridge.config.mailbox import AfterDelivery, Mailbox
 from bridge.intake.imap import after_delivery_keeper
 from bridge.intake.imap.after_delivery import Step, Verb
 from bridge.intake.imap.after_delivery_folder import RENUMBERED, Results, _Folder, carry_out

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge import metrics
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.probe import probe

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.keeper import ConnectionKeeper
 from bridge.intake.imap.open_connection import open_connection

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge import metrics
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.imap.diagnose import Step, diagnose
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.host_gates import HostGates

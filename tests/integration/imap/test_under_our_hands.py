@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from bridge.app import Application
 from bridge.cli import app as commands
-from bridge.config.model import Config, Flood
+from bridge.config.flood import Flood
+from bridge.config.model import Config
 from bridge.ledger.state import OPEN, ItemState
 from tests.dovecot import Dovecot
 from tests.integration.imap.conftest import QUICK

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.config.model import Listen, Webhook
+from bridge.config.model import Listen
+from bridge.config.webhook import Webhook
 from bridge.intake.webhook.server import WebhookServer
 from tests.helpdesk import HelpdeskSite, InstallError
 from tests.integration.webhook.recording import Recording

@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bridge.config.model import Listen, Webhook
+from bridge.config.model import Listen
+from bridge.config.webhook import Webhook
 from bridge.intake.webhook.limits import Limits
 from bridge.intake.webhook.server import WebhookServer
 from tests.integration.webhook.recording import Recording

@@ -17,7 +17,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bridge.config.model import Listen, Webhook
+from bridge.config.model import Listen
+from bridge.config.webhook import Webhook
 from bridge.errors import BridgeError, ConfigError, StateFileError
 from bridge.intake.handover import Unreadable
 from bridge.intake.webhook.limits import Limits

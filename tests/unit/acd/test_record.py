@@ -6,7 +6,7 @@ from bridge.acd.address import Addresses
 from bridge.acd.bearer import KEPT_SECONDS, Bearer, TokenUnusable
 from bridge.acd.envelope import problem_of_envelope, problem_of_receipt
 from bridge.acd.record import AcdEvent, AcdEventType, DiallerCampaign, read_moment
-from bridge.config.model import Acd
+from bridge.config.acd import Acd
 from bridge.config.secret import SecretError
 
 

@@ -9,7 +9,8 @@ from bridge.acd.answer import Answer, Meaning
 from bridge.acd.failure import failure_of
 from bridge.acd.record import AcdEventType, AcdGroup
 from bridge.config.load import parse_config
-from bridge.config.model import Config, Mailbox
+from bridge.config.mailbox import Mailbox
+from bridge.config.model import Config
 from bridge.errors import AcdError, Problem
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.probe import NOT_THERE, problem_of

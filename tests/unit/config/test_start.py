@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 
 BOX = {"name": "m", "host": "h", "username": "u", "password": "p"}
 

@@ -8,7 +8,7 @@ from bridge.acd.answer import Answer, Meaning
 from bridge.acd.failure import AcdLater
 from bridge.acd.record import AcdEvent
 from bridge.acd.request import CreateRequest
-from bridge.config.model import Acd
+from bridge.config.acd import Acd
 from bridge.delivery.clocks import Clocks
 from bridge.delivery.reconciler import Reconciler
 from bridge.event import EventDraft

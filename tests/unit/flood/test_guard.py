@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bridge.config.model import Flood
+from bridge.config.flood import Flood
 from bridge.flood import guard as guard_module
 from bridge.flood.burst import SLOT_MS, SLOTS_REMEMBERED
 from bridge.flood.guard import FloodGuard, Judged

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.config.model import AfterDelivery
+from bridge.config.mailbox import AfterDelivery
 from bridge.intake.imap.after_delivery import (
     FIRST_WAIT,
     LONGEST_WAIT,

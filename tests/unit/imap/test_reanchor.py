@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from bridge import metrics
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.intake.handover import Vanished
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError

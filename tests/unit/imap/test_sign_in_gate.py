@@ -6,7 +6,7 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.config.secret import Secret
 from bridge.intake.imap import sign_in_gate
 from bridge.intake.imap.failure import Kind, MailServerError

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bridge.accept import Acceptance
-from bridge.config.model import Flood, Mailbox, Route
+from bridge.config.flood import Flood
+from bridge.config.mailbox import Mailbox
+from bridge.config.route import Route
 from bridge.errors import StateFileError
 from bridge.flood.gate import FloodGate
 from bridge.intake.imap.audit import audit_folder

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.config.model import Mailbox
+from bridge.config.mailbox import Mailbox
 from bridge.config.secret import Secret
 from bridge.intake.handover import Unreadable
 from bridge.intake.imap import folder_name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from bridge.config.model import TICKET_PRESETS, Mail
+from bridge.config.mail import TICKET_PRESETS, Mail
 from bridge.intake.mail.ticket_number import (
     MAX_CANDIDATES,
     PRESETS,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.config.model import Route
+from bridge.config.route import Route
 from bridge.message import Kind, Message
 from bridge.routing.compile import compile_routes
 from bridge.routing.router import Router

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.config.model import Route
+from bridge.config.route import Route
 from bridge.routing.appointment import appointment
 from bridge.routing.compile import compile_routes
 from bridge.routing.fields import FieldError

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from bridge.config.model import Route
+from bridge.config.route import Route
 from bridge.message import Message
 from bridge.reason import Reason
 from bridge.routing.compile import compile_routes

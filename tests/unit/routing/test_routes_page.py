@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from bridge.acd.request import ACD_NAMES
-from bridge.config.model import RouteEvent
+from bridge.config.route import RouteEvent
 from bridge.routing import fields
 from bridge.routing.language import FILTERS, REFUSED_METHODS, TESTS, RouteEnvironment
 from bridge.routing.variables import TYPES

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.config.model import Webhook
+from bridge.config.webhook import Webhook
 from bridge.intake.handover import Unreadable
 from bridge.intake.webhook import mapping
 from bridge.intake.webhook.mapping import MAX_FIELD, MAX_PLACE, MAX_SUBJECT, MAX_TEXT, map_body

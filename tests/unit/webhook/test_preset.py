@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.config.model import Webhook, WebhookFields
+from bridge.config.webhook import Webhook, WebhookFields
 from bridge.errors import ConfigError
 from bridge.intake.webhook.expression import EvaluationError, Expression, ExpressionError
 from bridge.intake.webhook.preset import compile_source, problems_of
