@@ -18,7 +18,7 @@ import typer.main
 from prometheus_client.metrics import MetricWrapperBase
 
 from bridge import metrics
-from bridge.cli import app
+from bridge.cli.commands import app
 from bridge.ledger.state import DROPPABLE, OPEN, RETRYABLE, ItemState
 
 ROOT = Path(__file__).parents[1]

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,6 @@ async def serve(settings: Config, stop: asyncio.Event | None = None) -> None:
         helpers = [asyncio.create_task(_report_status(app, notifier))]
         if seconds := watchdog_seconds():
             helpers.append(asyncio.create_task(keep_watchdog(notifier, app.alive, seconds)))
-        # What was loaded stays for good; the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
         try:
             log.info("started", version=__version__)
             notifier.ready("started")

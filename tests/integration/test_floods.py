@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bridge.accept import Acceptance
 from bridge.acd.simulator.server import Simulator
-from bridge.cli import app as commands
+from bridge.cli.commands import app as commands
 from bridge.config.flood import Flood
 from bridge.config.model import Config
 from bridge.flood.gate import FloodGate

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from bridge.cli import app
+from bridge.cli.commands import app
 from tests.integration.imap.hostile import HostileServer, hostile
 
 FILE = """

@@ -2,14 +2,17 @@
 
 import io
 import json
+import subprocess
 import sys
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from bridge import __version__
-from bridge.cli import app
+from bridge.cli.commands import app
 from bridge.cli.common import print_table
+from bridge.cli.root import FILES, command_line
 
 KEY = "0123456789abcdef0123"
 
@@ -54,3 +57,34 @@ def test_the_version_for_programs() -> None:
     """`--json` is everywhere."""
     result = CliRunner().invoke(app, ["version", "--json"])
     assert json.loads(result.stdout) == {"version": __version__}
+
+
+def names(root: typer.Typer) -> set[str]:
+    command = typer.main.get_command(root)
+    assert isinstance(command, typer.core.TyperGroup)
+    return set(command.commands)
+
+
+@pytest.mark.parametrize("command", FILES)
+def test_each_command_is_in_its_file(command: str) -> None:
+    """A command that is called by its name finds itself and its subcommands without the files of others."""
+    alone, whole = (typer.main.get_command(root) for root in (command_line([command]), app))
+    assert isinstance(alone, typer.core.TyperGroup)
+    assert isinstance(whole, typer.core.TyperGroup)
+    of_alone, of_whole = alone.commands[command], whole.commands[command]
+    assert getattr(of_alone, "commands", {}).keys() == getattr(of_whole, "commands", {}).keys()
+
+
+def test_every_command_is_known_by_its_first_word() -> None:
+    """A command that the table of files forgets would not be found by its name."""
+    assert names(app) == {*FILES, "version"}
+
+
+def test_a_look_at_the_state_file_does_not_load_the_service() -> None:
+    """Commands that people call in loops do not pay for the HTTP client and the mail reader."""
+    code = (
+        "import sys; from bridge.cli.root import command_line; command_line(['status']); "
+        "print([name for name in ('aiohttp', 'aioimaplib', 'jinja2') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bridge.cli import app
+from bridge.cli.commands import app
 from bridge.ledger import accepting, mail_actions, outbox
 from bridge.ledger.file import open_for_writing
 from bridge.ledger.finding import MOST, find

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bridge.cli import app
+from bridge.cli.commands import app
 from bridge.ledger import queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.file import open_for_writing

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner, Result
 
-from bridge.cli import app as commands
+from bridge.cli.commands import app as commands
 from bridge.testing.mail_server import MailServer
 from tests.wait import until
 from tests.whole import bridge, config_of, mail, mailbox, mails_watched, simulator, totals

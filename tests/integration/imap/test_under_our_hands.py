@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.app import Application
-from bridge.cli import app as commands
+from bridge.cli.commands import app as commands
 from bridge.config.flood import Flood
 from bridge.config.model import Config
 from bridge.ledger.state import OPEN, ItemState
