@@ -15,10 +15,10 @@ from bridge.acd.answer import Answer, Meaning
 from bridge.delivery.clocks import Clocks
 from bridge.delivery.gate import Gate, after, places
 from bridge.delivery.post import Poster
+from bridge.delivery.ready import Ready
 from bridge.delivery.retry import Patience, decide
 from bridge.errors import StateFileError, StateFileGoneError
 from bridge.ledger.item import Claimed, Settlement
-from bridge.ledger.lanes import HISTORY, history_places
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.state import OPEN, ItemState
 from bridge.metrics import ACCEPT_TO_SETTLED_SECONDS, DELIVERIES, DELIVERY_PAUSED
@@ -65,9 +65,8 @@ class DeliveryWorker:
         self._gate = Gate()
         self._news = asyncio.Event()
         self._stopping = False
+        self._ready = Ready(concurrency)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._history = 0
-        """How many of those are history."""
         self._ended: list[Ended] = []
         self._finished = asyncio.Event()
         self.ticked_at = self._clocks.monotonic()
@@ -86,7 +85,7 @@ class DeliveryWorker:
         """Work until stopped, and then until what was under way is written down."""
         try:
             await self._recover()
-            while not self._stopping or self._under_way or self._ended:
+            while not self._stopping or self._under_way or self._ended or self._ready:
                 self.ticked_at = self._clocks.monotonic()
                 self._news.clear()
                 await self._turn()
@@ -130,27 +129,38 @@ class DeliveryWorker:
 
         An answer must not be forgotten: while the state file fails, it is kept and tried again.
         """
+        self._begin_ready()
         ended, self._ended = self._ended, []
-        free = self._places()
-        if not ended and not free:
+        back, (limit, history) = self._not_to_be_begun(), self._wanted()
+        if not (ended or back or limit):
             return
         try:
             settled = [(one.item, one.settlement) for one in ended]
-            history = history_places(free, self._concurrency, self._history)
-            claimed = await self._ledger.turn(settled, free, now=self._now(), history=history)
+            claimed = await self._ledger.turn(settled, limit, now=self._now(), history=history, back=back)
         except StateFileGoneError:
             raise
         except StateFileError as error:
             self._ended = ended + self._ended
+            self._ready.add(back)
             log.error("state-file-failed", problem=error.message, hint=error.hint)
             await asyncio.sleep(STATE_FILE_PAUSE_SECONDS)
             return
+        self._ready.add(claimed)
+        self._begin_ready()
         for one in ended:
             self._tell(one)
         if any(one.settlement.state is ItemState.UNCERTAIN for one in ended):
             self._doubt.set()
-        for item in claimed:
-            self._begin(item)
+
+    def _not_to_be_begun(self) -> list[Claimed]:
+        """What was claimed ahead and must wait in the state file: the bridge stops, or nothing passes the gate."""
+        return self._ready.take_all() if self._stopping or self._gate.shut else []
+
+    def _wanted(self) -> tuple[int, int]:
+        """How many items to claim, and how many of them may be history; a probe is claimed by itself."""
+        if self._stopping or self._gate.shut:
+            return (self._places(),) * 2
+        return self._ready.wanted(self._places())
 
     def _places(self) -> int:
         """How many requests may be begun; none while answers wait that the state file does not take."""
@@ -163,16 +173,23 @@ class DeliveryWorker:
             concurrency=self._concurrency,
         )
 
+    def _begin_ready(self) -> None:
+        for _ in range(self._places()):
+            item = self._ready.take()
+            if item is None:
+                return
+            self._begin(item)
+
     def _begin(self, item: Claimed) -> None:
         task = asyncio.create_task(self._deliver(item, probing=self._gate.shut), name=f"deliver {item.key}")
         self._under_way.add(task)
-        is_history = item.lane == HISTORY
-        self._history += is_history
-        task.add_done_callback(partial(self._place_is_free, is_history=is_history))
+        task.add_done_callback(partial(self._place_is_free, item))
 
-    def _place_is_free(self, task: "asyncio.Task[None]", *, is_history: bool) -> None:
+    def _place_is_free(self, item: Claimed, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
-        self._history -= is_history
+        self._ready.ended(item)
+        if not self._gate.shut:
+            self._begin_ready()
         self._news.set()
 
     async def _wait(self) -> None:

@@ -84,15 +84,17 @@ class Ledger:
         *,
         now: int,
         history: int | None = None,
+        back: Sequence[Claimed] = (),
     ) -> list[Claimed]:
         """One turn of the delivery, in one transaction: write down how attempts ended, then claim due items.
 
-        Live items go first; `history` bounds how many of the second lane are claimed.
+        Live items go first; `history` bounds how many of the second lane are claimed. `back` are claimed items
+        whose requests were never begun.
 
         The claimed items' attempts are on disk when this returns, before any request is sent.
         """
         return await self._writer.write(
-            partial(outbox.turn, settled=settled, limit=limit, now=now, history=history)
+            partial(outbox.turn, settled=settled, limit=limit, now=now, history=history, back=back)
         )
 
     async def doubts(self) -> list[Doubt]:

@@ -24,6 +24,14 @@ _BEGIN_ATTEMPTS = """
     INSERT INTO attempts (item_id, number, started_at, digest)
     SELECT id, attempts, ?, digest FROM items WHERE id IN (SELECT value FROM json_each(?))
 """
+_TAKE_BACK_ATTEMPTS = """
+    DELETE FROM attempts
+    WHERE ended_at IS NULL AND item_id IN (SELECT value FROM json_each(?))
+"""
+_TAKE_BACK_ITEMS = """
+    UPDATE items SET state = 'pending', attempts = attempts - 1
+    WHERE state = 'sending' AND id IN (SELECT value FROM json_each(?))
+"""
 # A batch is one JSON text and one statement for each table: each call into SQLite gives the interpreter's lock
 # away, and getting it back beside a busy event loop costs more than the statement itself.
 _SETTLED = """
@@ -66,10 +74,13 @@ def turn(
     limit: int,
     now: int,
     history: int | None = None,
+    back: Sequence[Claimed] = (),
 ) -> list[Claimed]:
-    """One turn of the delivery: write down what ended, then claim what may be begun."""
+    """One turn of the delivery: write down what ended, take back what was not begun, claim what may be begun."""
     if settled:
         settle(conn, settled, now)
+    if back:
+        take_back(conn, back)
     return claim(conn, limit, now, history) if limit > 0 else []
 
 
@@ -89,6 +100,13 @@ def claim(conn: sqlite3.Connection, limit: int, now: int, history: int | None = 
         if item is None:
             _set_aside(conn, row, now)
     return sorted((item for _, item in read if item is not None), key=lambda item: item.id)
+
+
+def take_back(conn: sqlite3.Connection, items: Sequence[Claimed]) -> None:
+    """Items that were claimed and whose requests surely were not begun are as if they had not been claimed."""
+    ids = orjson.dumps([item.id for item in items]).decode()
+    conn.execute(_TAKE_BACK_ATTEMPTS, (ids,))
+    conn.execute(_TAKE_BACK_ITEMS, (ids,))
 
 
 def _set_aside(conn: sqlite3.Connection, row: sqlite3.Row, now: int) -> None:

@@ -1,7 +1,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +14,11 @@ from bridge.delivery.retry import Patience
 from bridge.delivery.worker import DeliveryWorker
 from bridge.errors import StateFileError, StateFileGoneError
 from bridge.event import EventDraft
+from bridge.ledger import queries
 from bridge.ledger.item import Claimed, NewItem, Settlement
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.state import ItemState
+from bridge.ledger.visit import look
 from bridge.reason import Reason
 from tests.wait import until
 
@@ -177,13 +181,13 @@ async def test_an_answer_is_kept_until_the_state_file_takes_it(
         real, failures = ledger.turn, 0
 
         async def failing(
-            settled: Sequence[tuple[Claimed, Settlement]], limit: int, *, now: int, history: int | None = None
+            settled: Sequence[tuple[Claimed, Settlement]], limit: int, **others: Any
         ) -> list[Claimed]:
             nonlocal failures
             if settled and failures < 3:
                 failures += 1
                 raise StateFileError("the disk is full")
-            return await real(settled, limit, now=now, history=history)
+            return await real(settled, limit, **others)
 
         monkeypatch.setattr(ledger, "turn", failing)
         await accept(ledger, "a")
@@ -191,6 +195,75 @@ async def test_an_answer_is_kept_until_the_state_file_takes_it(
         await until(settled(ledger, "created", 1))
     assert failures == 3
     assert poster.posted == ["a"]
+
+
+def attempts_of(path: Path, key: str) -> tuple[str, int]:
+    """The item's state, and how many attempts the state file knows of it."""
+    item = look(path, partial(queries.item, key=key))
+    return item.state, len(look(path, partial(queries.attempts, item_id=item.id)))
+
+
+async def test_what_is_claimed_ahead_is_begun_while_the_state_file_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place that becomes free does not wait for a commit: the next item's attempt is on disk already."""
+    poster, time = Poster(), Time()
+    poster.open.clear()
+    async with working(tmp_path / "state.db", poster, time, concurrency=1) as (ledger, worker):
+        await accept(ledger, *"abc")
+        worker.knock()
+        await until(lambda: poster.posted == ["a"])
+        real, busy = ledger.turn, asyncio.Event()
+
+        async def slow(*args: Any, **others: Any) -> list[Claimed]:
+            await busy.wait()
+            return await real(*args, **others)
+
+        monkeypatch.setattr(ledger, "turn", slow)
+        poster.open.set()
+        await until(lambda: poster.posted == ["a", "b"])
+        busy.set()
+        await until(settled(ledger, "created", 3))
+    assert poster.most_under_way == 1
+
+
+async def test_what_was_claimed_ahead_is_taken_back_at_the_stop(tmp_path: Path) -> None:
+    """What was never sent is no doubt at the next start: it is pending, as if it had not been claimed."""
+    poster, time = Poster(), Time()
+    poster.open.clear()
+    path = tmp_path / "state.db"
+    async with working(path, poster, time, concurrency=1) as (ledger, worker):
+        await accept(ledger, *"ab")
+        worker.knock()
+        await until(lambda: poster.posted == ["a"])
+        await until(settled(ledger, "sending", 2))
+        stopping = asyncio.create_task(worker.stop(5))
+        await until(settled(ledger, "sending", 1))
+        assert attempts_of(path, "b") == ("pending", 0)
+        poster.open.set()
+        await stopping
+        assert await ledger.totals() | {"created": 1, "pending": 1} == await ledger.totals()
+    assert poster.posted == ["a"]
+
+
+async def test_what_was_claimed_ahead_is_taken_back_when_the_gate_shuts(tmp_path: Path) -> None:
+    """While nobody passes, items wait in the state file; a crash in that time leaves nothing in doubt."""
+    poster, time = Poster(lambda _: UNAUTHORISED), Time()
+    poster.open.clear()
+    path = tmp_path / "state.db"
+    async with working(path, poster, time, concurrency=1) as (ledger, worker):
+        await accept(ledger, *"ab")
+        worker.knock()
+        await until(settled(ledger, "sending", 2))
+        poster.open.set()
+        await until(settled(ledger, "pending", 2))
+        assert attempts_of(path, "b") == ("pending", 0)
+        assert worker.paused
+        poster.script = lambda _: CREATED
+        time.now += SLOW_PROBE_SECONDS + 1
+        worker.knock()
+        await until(settled(ledger, "created", 2))
+    assert poster.posted == ["a", "a", "b"]
 
 
 async def test_stopping_lets_requests_under_way_end(tmp_path: Path) -> None:

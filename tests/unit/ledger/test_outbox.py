@@ -6,7 +6,7 @@ from bridge.ledger import queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.item import ItemFilter, Settlement
 from bridge.ledger.lanes import DUE
-from bridge.ledger.outbox import claim, recover, settle
+from bridge.ledger.outbox import claim, recover, settle, turn
 from bridge.ledger.state import ItemState
 from bridge.reason import Reason
 from tests.unit.ledger.making import created, dead, keys_of, later, new_item, uncertain, updated
@@ -161,3 +161,14 @@ def test_what_a_wrong_clock_put_into_the_future_is_due_at_the_next_start(conn: s
     recover(conn, now=1000)
     assert keys_of(claim(conn, 8, now=1000)) == ["stranded"]
     assert queries.next_due(conn) == 300_000
+
+
+def test_what_was_claimed_and_not_begun_is_as_before(conn: sqlite3.Connection) -> None:
+    """Taking back leaves no attempt behind, and the item is claimed again in its turn; others stay as they are."""
+    accept(conn, [new_item(key) for key in "ab"], None, now=1)
+    a, b = claim(conn, 2, now=1)
+    assert turn(conn, [], 0, now=2, back=[b]) == []
+    stored = queries.item(conn, b.key)
+    assert (stored.state, queries.attempts(conn, stored.id)) == (ItemState.PENDING, [])
+    assert queries.item(conn, a.key).state is ItemState.SENDING
+    assert claim(conn, 2, now=3) == [b]
