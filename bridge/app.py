@@ -209,6 +209,8 @@ class Application:
                 while removed := await ledger.remove_former():
                     log.info("former-places-removed", places=removed)
                 await ledger.forget_floods(now=round(time.time() * 1000))
+                while await ledger.give_back():
+                    pass
             except StateFileError as error:
                 log.error("state-file-failed", problem=error.message, hint=error.hint)
             await asyncio.sleep(FORGET_EVERY_SECONDS)

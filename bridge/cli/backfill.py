@@ -19,13 +19,13 @@ from bridge.cli.common import (
     ConfigOption,
     JsonOption,
     YesOption,
+    ask,
     fail,
     load_or_exit,
     print_json,
     run_async,
     say,
 )
-from bridge.cli.items import ask
 from bridge.cli.mailbox import NameArgument, mailbox_or_exit
 from bridge.config.mailbox import Mailbox
 from bridge.cursor import FolderCursor

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Collection, Coroutine, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -50,10 +51,37 @@ def fail(error: BridgeError, code: int = EXIT_FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
+def state_path(config: Path) -> Path:
+    """Where the state file of this configuration is."""
+    return load_or_exit(config).state.path
+
+
 def say(words: str) -> None:
     """Words for people, on stderr."""
     sys.stderr.write(f"{words}\n")
     sys.stderr.flush()
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask before something is done; without a terminal and `--yes`, exit code 64."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        say("error: this asks first; without a terminal give --yes")
+        raise typer.Exit(EXIT_USAGE)
+    typer.confirm(question, abort=True, err=True)
+
+
+def count(items: int) -> str:
+    """So many items, in words."""
+    return "1 item" if items == 1 else f"{items} items"
+
+
+def moment(milliseconds: int | None) -> str | None:
+    """A stored time in ISO 8601, UTC."""
+    if milliseconds is None:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def print_json(value: Any) -> None:

@@ -17,12 +17,13 @@ FILES = {
     "map": ("map",),
     "status": ("status",),
     "duplicates": ("status",),
-    "items": ("items",),
+    "items": ("items", "decide"),
     "explain": ("explain",),
     "mailbox": ("mailbox", "backfill"),
     "acd": ("acd",),
     "simulator": ("simulator",),
     "audit": ("audit",),
+    "state": ("state",),
 }
 """For the first word of a command line, the files of this folder that hold it, in the order of the help."""
 

@@ -15,11 +15,12 @@ from bridge.cli.common import (
     ConfigOption,
     JsonOption,
     fail,
+    moment,
     print_json,
     print_table,
     say,
+    state_path,
 )
-from bridge.cli.items import moment, state_path
 from bridge.errors import StateFileError
 from bridge.ledger import orders, queries
 from bridge.ledger.item import Duplicate

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from bridge.errors import StateFileError
+from bridge.ledger.compact import prepare
 
 APPLICATION_ID = 0x41434442  # "ACDB"; tells this file from any other SQLite database
 BUSY_MILLISECONDS = 10_000
@@ -43,8 +44,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             if not fresh:
                 _check_identity(conn, path)
                 _check_health(conn, path)
+            prepare(conn, size=0 if fresh else path.stat().st_size)
             conn.execute("PRAGMA journal_mode = WAL")
             conn.execute("PRAGMA synchronous = FULL")
+            # What is overwritten or removed within a page does not stay there to be read (no further writing).
+            conn.execute("PRAGMA secure_delete = FAST")
             conn.execute("PRAGMA foreign_keys = ON")
             _migrate(conn)
         except BaseException:

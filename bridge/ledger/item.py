@@ -135,6 +135,13 @@ class ItemFilter:
     states: frozenset[ItemState] = frozenset()
     source: str | None = None
     reason: str | None = None
+    sender: str | None = None
+    """The sender's address, whatever its case."""
+    ticket: str | None = None
+    since: int | None = None
+    """Accepted at this time or later; milliseconds since 1970."""
+    until: int | None = None
+    """Accepted before this time."""
     with_event: bool = False
     """Only items that have an event, which can be posted."""
     limit: int = 100

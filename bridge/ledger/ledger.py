@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from bridge.cursor import FolderCursor
 from bridge.history import HistoryOrder
-from bridge.ledger import accepting, doubt, holding, orders, outbox, queries, retention
+from bridge.ledger import accepting, compact, doubt, holding, orders, outbox, queries, retention
 from bridge.ledger import places as places_of
 from bridge.ledger.accepting import NO_NOTES, FloodNotes
 from bridge.ledger.doubt import Doubt, Found
@@ -116,6 +116,10 @@ class Ledger:
     async def remove_settled(self, *, before: int) -> int:
         """Remove some items that were settled before this time. Returns how many; 0 when there are none left."""
         return await self._writer.write(partial(retention.remove_settled, before=before))
+
+    async def give_back(self) -> int:
+        """Give some free pages of the file back to the system. Returns how many; 0 when there are none left."""
+        return await self._writer.write(compact.give_back)
 
     async def cursor(self, source: str, folder: str) -> FolderCursor | None:
         """How far a folder is read."""

@@ -73,15 +73,26 @@ def keys(conn: sqlite3.Connection, wanted: ItemFilter) -> list[str]:
     return [row["key"] for row in rows.fetchall()]
 
 
-def _where(wanted: ItemFilter) -> tuple[str, list[str]]:
+_CONDITIONS = {
+    "source": "source = ?",
+    "reason": "reason = ?",
+    "sender": "lower(message ->> 'sender') = lower(?)",
+    "ticket": "message ->> 'ticket_number' = ?",
+    "since": "accepted_at >= ?",
+    "until": "accepted_at < ?",
+}
+
+
+def _where(wanted: ItemFilter) -> tuple[str, list[str | int]]:
     conditions: list[str] = []
-    values: list[str] = []
+    values: list[str | int] = []
     if wanted.states:
         conditions.append(f"state IN ({', '.join('?' * len(wanted.states))})")
         values.extend(sorted(wanted.states))
-    for column, value in (("source", wanted.source), ("reason", wanted.reason)):
+    for name, condition in _CONDITIONS.items():
+        value = getattr(wanted, name)
         if value is not None:
-            conditions.append(f"{column} = ?")
+            conditions.append(condition)
             values.append(value)
     if wanted.with_event:
         conditions.append("event IS NOT NULL")

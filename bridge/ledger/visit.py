@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
+from bridge.ledger.compact import give_back
 from bridge.ledger.file import explained, open_for_reading, open_for_writing
 
 T = TypeVar("T")
@@ -15,6 +16,31 @@ def look(path: Path, function: Callable[[sqlite3.Connection], T]) -> T:
     """The answer of a reading function. Raises StateFileError."""
     with closing(open_for_reading(path)) as conn, explained(path):
         return function(conn)
+
+
+def look_at_once(path: Path, function: Callable[[sqlite3.Connection], T]) -> T:
+    """The same, and everything it reads is as of one moment. Raises StateFileError."""
+    with closing(open_for_reading(path)) as conn, explained(path):
+        conn.execute("BEGIN")
+        return function(conn)
+
+
+def change_and_wipe(path: Path, function: Callable[[sqlite3.Connection], T]) -> tuple[T, bool]:
+    """The same as `change`, and what was overwritten or removed is not left to be read in the file.
+
+    Also says whether the WAL beside the file is empty of it by now; a service that is just reading may hold it up.
+    Raises StateFileError.
+    """
+    open_for_reading(path).close()
+    with closing(open_for_writing(path)) as conn, explained(path):
+        conn.execute("PRAGMA secure_delete = ON")
+        conn.execute("BEGIN IMMEDIATE")
+        result = function(conn)
+        conn.execute("COMMIT")
+        while give_back(conn):
+            pass
+        busy: int = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return result, not busy
 
 
 def change(path: Path, function: Callable[[sqlite3.Connection], T]) -> T:

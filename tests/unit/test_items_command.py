@@ -11,6 +11,7 @@ from bridge.cli.commands import app
 from bridge.ledger import queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.file import open_for_writing
+from bridge.ledger.operating import drop
 from bridge.ledger.outbox import claim, settle
 from bridge.ledger.state import ItemState
 from bridge.ledger.visit import look
@@ -106,3 +107,38 @@ def test_a_reason_is_needed_where_nobody_can_be_asked(path: Path) -> None:
     assert "--why" in result.stderr
     assert "Aborted" not in result.stderr
     assert state(path, "d1") is ItemState.DEAD
+
+
+@pytest.mark.parametrize(
+    ("filters", "keys"),
+    [
+        (["--state", "dead"], ["d1"]),
+        (["--sender", "ANNA@example.org", "--state", "created"], ["c2", "c1"]),
+        (["--sender", "nobody@example.org"], []),
+        (["--ticket", "DH-1", "--reason", "acd-refused"], ["d1"]),
+        (["--since", "1970-01-02"], []),
+        (["--until", "1970-01-02"], ["q1", "d1", "c2", "c1"]),
+    ],
+)
+def test_filters_of_the_list(path: Path, filters: list[str], keys: list[str]) -> None:
+    """All conditions must hold; an address counts whatever its case."""
+    printed = items(path, "list", "--json", *filters).stdout
+    assert [json.loads(line)["key"] for line in printed.splitlines()] == keys
+
+
+def test_many_are_changed_in_batches(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service goes on between the batches, and every item that was chosen is done."""
+    sizes = []
+
+    def counted(conn: sqlite3.Connection, keys: list[str], why: str, now: int) -> dict[str, bool]:
+        sizes.append(len(keys))
+        return drop(conn, keys, why, now)
+
+    monkeypatch.setattr("bridge.cli.choice.BATCH", 2)
+    monkeypatch.setattr("bridge.cli.decide.operating.drop", counted)
+    conn = open_for_writing(path)
+    accept(conn, [new_item(f"w{n}") for n in range(5)], None, now=9)
+    conn.close()
+    assert items(path, "drop", "--state", "pending", "--why", "w", "--yes").exit_code == 0
+    assert sizes == [2, 2, 1]
+    assert look(path, queries.totals)["pending"] == 0

@@ -1,0 +1,103 @@
+"""Taking a person's data out of the state file: what must be known of an item stays, who it was does not."""
+
+import sqlite3
+from dataclasses import dataclass, field
+
+import orjson
+
+from bridge.ledger.outbox import give_turn
+from bridge.ledger.state import OPEN, ItemState
+from bridge.reason import Reason
+
+FORGOTTEN = {"forgotten": True}
+"""What is left of a message."""
+
+_HOLDS_IT = """
+    instr(lower(message), ?1) OR instr(lower(coalesce(event, '')), ?1) OR instr(lower(conversation), ?1)
+    OR instr(lower(detail), ?1) OR instr(lower(coalesce(CAST(raw AS TEXT), '')), ?1)
+    OR EXISTS (SELECT 1 FROM attempts WHERE item_id = items.id AND instr(lower(coalesce(words, '')), ?1))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The items in which an address stands."""
+
+    settled: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    """Keys of those that still wait for something."""
+    under_way: tuple[str, ...] = ()
+    """Keys of those whose request is under way, or whose outcome is not known yet."""
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """What was taken out."""
+
+    items: int = 0
+    dropped: int = 0
+    """How many of those were open, and were dropped."""
+    attempts: int = 0
+    repeats: int = 0
+    loops: int = 0
+    left: list[str] = field(default_factory=list)
+    """Keys of items that changed their state meanwhile and still hold the address."""
+
+
+def holding(conn: sqlite3.Connection, address: str) -> Holding:
+    """Where the address stands, as sender, recipient or in any text. It is looked for in small letters."""
+    rows = conn.execute(
+        f"SELECT key, state FROM items WHERE {_HOLDS_IT} ORDER BY id", _forms(address)
+    ).fetchall()
+    found: dict[str, list[str]] = {"settled": [], "open": [], "under_way": []}
+    for row in rows:
+        found[_kind(ItemState(row["state"]))].append(row["key"])
+    return Holding(**{kind: tuple(keys) for kind, keys in found.items()})
+
+
+def _forms(address: str) -> tuple[str]:
+    """The address as JSON writes it within quotes: a quote or backslash of its own is escaped there."""
+    return (orjson.dumps(address.lower()).decode()[1:-1],)
+
+
+def _kind(state: ItemState) -> str:
+    if state in {ItemState.SENDING, ItemState.UNCERTAIN}:
+        return "under_way"
+    return "open" if state in OPEN else "settled"
+
+
+def forget(conn: sqlite3.Connection, address: str, now: int, *, drop_open: bool) -> Forgotten:
+    """Take the address and all that belongs to it out of every item that is settled, and out of open ones if asked.
+
+    Key, state, times, place, route and event ID stay, so that nothing is posted twice and all is still accounted for.
+    """
+    done = Forgotten()
+    found = holding(conn, address)
+    for key in (*found.settled, *(found.open if drop_open else ())):
+        _forget_item(conn, key, now, done)
+    done.left = [*found.under_way, *(() if drop_open else found.open)]
+    done.loops = conn.execute("DELETE FROM loops WHERE instr(lower(name), ?)", (address.lower(),)).rowcount
+    return done
+
+
+def _forget_item(conn: sqlite3.Connection, key: str, now: int, done: Forgotten) -> None:
+    row = conn.execute("SELECT id, state, conversation FROM items WHERE key = ?", (key,)).fetchone()
+    item_id, state = row["id"], ItemState(row["state"])
+    if state in OPEN:
+        conn.execute(
+            "UPDATE items SET state = 'filtered', reason = ?, settled_at = ? WHERE id = ?",
+            (Reason.OPERATOR_DROP, now, item_id),
+        )
+        done.dropped += 1
+    conn.execute(
+        "UPDATE items SET message = ?, event = NULL, digest = NULL, raw = NULL, detail = '', "
+        "conversation = 'forgotten ' || key WHERE id = ?",
+        (orjson.dumps(FORGOTTEN).decode(), item_id),
+    )
+    if state in OPEN:
+        give_turn(conn, row["conversation"])
+    done.items += 1
+    done.attempts += conn.execute(
+        "UPDATE attempts SET words = NULL, digest = '' WHERE item_id = ?", (item_id,)
+    ).rowcount
+    done.repeats += conn.execute("DELETE FROM repeats WHERE item_id = ?", (item_id,)).rowcount

@@ -1,0 +1,55 @@
+"""Copies of the state file."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import StateFileError
+from bridge.ledger import queries
+from bridge.ledger.accepting import accept
+from bridge.ledger.backup import back_up
+from bridge.ledger.file import open_for_writing
+from bridge.ledger.verify import violations
+from bridge.ledger.visit import look, look_at_once
+from tests.unit.ledger.making import new_item
+
+
+def test_a_copy_while_the_service_writes(path: Path, tmp_path: Path) -> None:
+    """It is whole, of one moment, a single file, and its owner's alone; what is written meanwhile goes on."""
+    conn = open_for_writing(path)
+    accept(conn, [new_item("a")], None, now=1)
+    conn.execute("BEGIN IMMEDIATE")
+    accept(conn, [new_item("b")], None, now=2)
+    target = tmp_path / "copy.db"
+    size = back_up(path, target)
+    conn.execute("COMMIT")
+    conn.close()
+    assert size == target.stat().st_size
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert look(target, queries.totals)["pending"] == 1
+    assert look(path, queries.totals)["pending"] == 2
+    assert look_at_once(target, violations) == []
+    assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == ["copy.db"]
+
+
+def test_a_copy_replaces_nothing_unasked(path: Path, tmp_path: Path) -> None:
+    """A file that is there stays as it is, unless the operator says so."""
+    open_for_writing(path).close()
+    target = tmp_path / "copy.db"
+    target.write_text("precious")
+    with pytest.raises(StateFileError, match="already"):
+        back_up(path, target)
+    assert target.read_text() == "precious"
+    back_up(path, target, replace=True)
+    assert look_at_once(target, violations) == []
+
+
+def test_a_copy_that_cannot_be_made_leaves_nothing(path: Path, tmp_path: Path) -> None:
+    """Neither half a copy nor a temporary file; the error names the file."""
+    with pytest.raises(StateFileError, match=r"state\.db"):
+        back_up(path, tmp_path / "copy.db")
+    open_for_writing(path).close()
+    with pytest.raises(StateFileError, match="nowhere"):
+        back_up(path, tmp_path / "nowhere" / "copy.db")
+    assert [file.name for file in tmp_path.iterdir()] == ["state.db"]
