@@ -16,6 +16,7 @@ from bridge.intake.handover import Incoming, Receipt
 from bridge.ledger.item import NewItem, Stored
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.places import place_of
+from bridge.ledger.pressure import NO_PRESSURE, Pressure
 from bridge.ledger.state import OPEN, ItemState
 from bridge.message import Message
 from bridge.metrics import ITEMS_ACCEPTED
@@ -37,12 +38,16 @@ class Acceptance:
         clock: Callable[[], float],
         knock: Callable[[], None],
         flood: FloodGate | None = None,
+        pressure: Callable[[], Pressure] = lambda: NO_PRESSURE,
+        mark: bool = False,
     ) -> None:
         self._router = router
         self._flood = flood or FloodGate(ledger, Flood())
         self._ledger = ledger
         self._clock = clock
         self._knock = knock
+        self._pressure = pressure
+        self._mark = mark
 
     def wants_text(self, message: Message) -> bool:
         """Whether routing needs the message's text."""
@@ -56,7 +61,8 @@ class Acceptance:
         set_aside: Reason = Reason.NONE,
     ) -> list[Receipt]:
         """Route and store; see `Handover.accept`."""
-        routed = [put_aside(new_item(one, self._router), set_aside) for one in incoming]
+        self._pressure().check(history=isinstance(cursor, HistoryOrder))
+        routed = [put_aside(new_item(one, self._router, mark=self._mark), set_aside) for one in incoming]
         items, stored = await self._flood.store(routed, cursor, round(self._clock() * 1000))
         self._tell(items, stored)
         return [Receipt(key=one.key, state=one.state, new=one.new) for one in stored]

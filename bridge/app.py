@@ -27,13 +27,18 @@ from bridge.intake.imap.host_gates import HostGates
 from bridge.intake.imap.mailbox import MailboxIntake
 from bridge.intake.webhook.server import WebhookServer
 from bridge.ledger.ledger import Ledger
+from bridge.ledger.pressure import NO_PRESSURE, Bounds, free_bytes, pressure_of, waiting
 from bridge.mail_rules import compile_mail_rules
-from bridge.metrics import BUILD, OUTBOX_ITEMS, OUTBOX_OLDEST_SECONDS
+from bridge.metrics import BUILD, INTAKE_PAUSED, OUTBOX_ITEMS, OUTBOX_OLDEST_SECONDS
 from bridge.routing.router import Router
 from bridge.web.server import AdminServer
 from bridge.web.status import Status
 
 log = structlog.get_logger("bridge.app")
+
+INTAKE_HINT = (
+    "mail stays on its server and helpdesks are asked to come again; see to the ACD, or free some space"
+)
 
 STOP_WITHIN_SECONDS = 20.0
 """For everything together; the unit's TimeoutStopSec is longer."""
@@ -42,8 +47,11 @@ DRAIN_WITHIN_SECONDS = 15.0
 CANCEL_WITHIN_SECONDS = 3.0
 """For parts that are told to end, all mailboxes together."""
 FORGET_EVERY_SECONDS = 3600.0
+PRESSURE_EVERY_SECONDS = 5.0
 TICK_WITHIN_SECONDS = 20.0
 """A loop that has not turned for so long is stuck; systemd's watchdog then restarts the bridge."""
+RECONCILER_WITHIN_SECONDS = 3600.0
+"""The same for the reconciler, whose one reading of a long list may take `acd.timeout` many times over."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +60,7 @@ class Parts:
 
     ledger: Ledger
     worker: DeliveryWorker
+    reconciler: Reconciler
     mailboxes: Sequence[MailboxIntake]
     webhooks: WebhookServer | None = None
     admin: AdminServer | None = None
@@ -66,6 +75,7 @@ class Application:
         self._closers = Closers()
         self._started_at = datetime.now(UTC)
         self._stopping = False
+        self._pressure = NO_PRESSURE
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the exception of a part without which the bridge cannot go on."""
         self.parts: Parts
@@ -96,11 +106,21 @@ class Application:
         ledger = await Ledger.open(self._config.state.path)
         self._closers.add("state file", ledger.close)
         await self._set_mail_actions(ledger)
-        worker = await self._build_delivery(ledger)
+        worker, reconciler = await self._build_delivery(ledger)
+        await self._look_at_pressure(ledger)
         flood = FloodGate(ledger, self._config.flood)
         await flood.remember(round(time.time() * 1000))
-        acceptance = Acceptance(self._router, ledger, clock=time.time, knock=worker.knock, flood=flood)
-        self.parts = Parts(ledger=ledger, worker=worker, mailboxes=())
+        acceptance = Acceptance(
+            self._router,
+            ledger,
+            clock=time.time,
+            knock=worker.knock,
+            flood=flood,
+            pressure=lambda: self._pressure,
+            mark=self._config.acd.mark,
+        )
+        self.parts = Parts(ledger=ledger, worker=worker, reconciler=reconciler, mailboxes=())
+        self._run("pressure", self._keep_pressure(ledger), vital=True)
         self._run("retention", self._forget_old(ledger), vital=False)
         await self._build_webhooks(acceptance)
         self._build_mailboxes(acceptance)
@@ -113,7 +133,7 @@ class Application:
         if cancelled:
             log.warning("mail-actions-cancelled", count=cancelled)
 
-    async def _build_delivery(self, ledger: Ledger) -> DeliveryWorker:
+    async def _build_delivery(self, ledger: Ledger) -> tuple[DeliveryWorker, Reconciler]:
         acd = self._config.acd
         client = AcdClient(acd, token=acd.token.reveal)
         await client.__aenter__()
@@ -127,6 +147,7 @@ class Application:
             patience=Patience.of(acd),
             clocks=clocks,
             doubt=doubt,
+            rate=acd.rate,
         )
         reconciler = Reconciler(
             ledger, client, poster, acd=acd, clocks=clocks, news=doubt, knock=worker.knock
@@ -134,7 +155,7 @@ class Application:
         self._run("reconciliation", reconciler.run(), vital=True)
         self._run("delivery", worker.run(), vital=True)
         self._closers.add("requests under way", partial(worker.stop, DRAIN_WITHIN_SECONDS))
-        return worker
+        return worker, reconciler
 
     async def _build_webhooks(self, acceptance: Acceptance) -> None:
         if not self._config.webhook:
@@ -193,11 +214,34 @@ class Application:
     def alive(self) -> bool:
         """Whether every loop turns; what systemd's watchdog is told."""
         oldest = min((self.parts.worker.ticked_at, *(one.tick for one in self.parts.mailboxes)))
-        return time.monotonic() - oldest < TICK_WITHIN_SECONDS
+        now = time.monotonic()
+        looked = now - self.parts.reconciler.ticked_at < RECONCILER_WITHIN_SECONDS
+        return looked and now - oldest < TICK_WITHIN_SECONDS
 
     def not_ready_because(self) -> list[str]:
         """Why requests should go elsewhere, in words. Remote outages are none: the bridge is there for those."""
         return ["the bridge is stopping"] if self._stopping else []
+
+    async def _keep_pressure(self, ledger: Ledger) -> None:
+        while True:
+            await asyncio.sleep(PRESSURE_EVERY_SECONDS)
+            await self._look_at_pressure(ledger)
+
+    async def _look_at_pressure(self, ledger: Ledger) -> None:
+        """Whether more can be taken in; said once when that changes."""
+        state = self._config.state
+        try:
+            totals, free = await ledger.totals(), free_bytes(state.path)
+        except (StateFileError, OSError) as error:
+            log.error("pressure-unknown", problem=str(error), hint="look at the state file and its disk")
+            return
+        before, bounds = self._pressure, Bounds(state.most_open, state.least_free)
+        self._pressure = pressure_of(before, waiting=waiting(totals), free=free, bounds=bounds)
+        INTAKE_PAUSED.set(bool(self._pressure.live))
+        if self._pressure.live and not before.live:
+            log.error("intake-paused", problem=self._pressure.live, hint=INTAKE_HINT)
+        elif before.live and not self._pressure.live:
+            log.info("intake-resumed")
 
     async def _forget_old(self, ledger: Ledger) -> None:
         """Remove settled items after `state.retention_days`, in small steps, now and every hour."""

@@ -55,6 +55,10 @@ class StateFileError(BridgeError):
     """The state file cannot be read or written."""
 
 
+class IntakePausedError(StateFileError):
+    """Nothing is taken in for a while: too much waits already, or the disk is nearly full."""
+
+
 class StateFileGoneError(StateFileError):
     """The state file was removed or replaced while the service works on it; it cannot go on."""
 

@@ -40,6 +40,21 @@ DELIVERY_PAUSED = Gauge(
     "1 while nothing is posted: the ACD refuses everybody or is down.",
     registry=REGISTRY,
 )
+REFUSALS_IN_A_ROW = Gauge(
+    "acd_bridge_refusals_in_a_row",
+    "Events that the ACD refused since the last one that it took.",
+    registry=REGISTRY,
+)
+LIST_UNREADABLE = Gauge(
+    "acd_bridge_list_unreadable",
+    "1 while events whose outcome is unknown wait because the ACD's list cannot be read.",
+    registry=REGISTRY,
+)
+INTAKE_PAUSED = Gauge(
+    "acd_bridge_intake_paused",
+    "1 while nothing is taken in: too much waits, or the state file's disk is nearly full.",
+    registry=REGISTRY,
+)
 IMAP_CONNECTED = Gauge(
     "acd_bridge_imap_connected",
     "1 while the folder is connected and watched.",

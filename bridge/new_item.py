@@ -23,8 +23,11 @@ KEY_HEX_DIGITS = 20
 """80 bits: among a million items two share a key by chance once in 10^12."""
 
 
-def new_item(incoming: Incoming, router: Router) -> NewItem:
-    """The item of what came in. Never raises for a message: what cannot be mapped is quarantined."""
+def new_item(incoming: Incoming, router: Router, *, mark: bool = False) -> NewItem:
+    """The item of what came in. Never raises for a message: what cannot be mapped is quarantined.
+
+    With `mark`, UserData that is free gets the item's key.
+    """
     if isinstance(incoming, Unreadable):
         return _quarantined_unread(incoming)
     if isinstance(incoming, Vanished):
@@ -38,7 +41,7 @@ def new_item(incoming: Incoming, router: Router) -> NewItem:
             reason=Reason.TEMPLATE_FAILED,
             detail=f"{type(error).__name__} while routing",
         )
-    return _routed(incoming, decision)
+    return _marked(_routed(incoming, decision)) if mark else _routed(incoming, decision)
 
 
 _STATES = {
@@ -67,6 +70,12 @@ def _routed(message: Message, decision: Decision) -> NewItem:
         # A mail stays in its folder; a ticket's body cannot be had again.
         raw=_body_of(message) if state is ItemState.QUARANTINED else None,
     )
+
+
+def _marked(item: NewItem) -> NewItem:
+    if item.event is None or item.event.user_data:
+        return item
+    return replace(item, event=replace(item.event, user_data=item.key))
 
 
 def _body_of(message: Message) -> bytes | None:

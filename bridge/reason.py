@@ -28,6 +28,11 @@ class Reason(StrEnum):
         "suspected-loop"  #: its sender or conversation sends so fast that it looks like a mail loop
     )
 
+    LIST_UNREADABLE = "list-unreadable"  #: held: its event may exist, and the ACD's list could not be read
+    FORBIDDEN_ALONE = (
+        "forbidden-alone"  #: the ACD, or a filter before it, forbids this one (403) while others pass
+    )
+
     ACD_REFUSED = "acd-refused"  #: the ACD refused this one event (400, 404 with JSON, 409, 422)
     UNKNOWN_NAME = "unknown-name"  #: the ACD knows no type or group of this name
     GAVE_UP = "gave-up"  #: the time of `acd.give_up_after` ran out

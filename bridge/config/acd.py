@@ -1,7 +1,7 @@
 """The table of the ACD: where it is, and how patient the bridge is with it."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
@@ -34,6 +34,19 @@ class Acd(Table):
     timeout: Seconds = Field(15.0, gt=0, le=600, description="Seconds for one request.")
     settle: Seconds = Field(
         10.0, description="Seconds after which an event that the list does not show is taken as not created."
+    )
+    on_unreadable: Literal["wait", "resend", "hold"] = Field(
+        "wait",
+        description="What becomes of an event whose outcome is unknown while the ACD answers but its list cannot be "
+        "read: `wait`; or after `retry_cap` `resend` it (it may be doubled) or `hold` it for an operator.",
+    )
+    mark: bool = Field(
+        default=False,
+        description="Whether UserData that a route leaves empty gets the item's key, which makes it certain which "
+        "event is whose.",
+    )
+    rate: float = Field(
+        0.0, ge=0, le=10_000, description="Events a second that are posted at the most; 0: no bound."
     )
     retry_first: Seconds = Field(
         1.0, gt=0, description="Seconds before the first retry; doubles with jitter up to `retry_cap`."

@@ -25,6 +25,17 @@ class State(Table):
         Path("/var/lib/acd-bridge/state.db"), description="Where the state file is."
     )
     retention_days: int = Field(90, ge=1, description="Days after which settled items may be removed.")
+    most_open: int = Field(
+        100_000,
+        ge=100,
+        description="So many items that wait, and no more is taken in: mail stays on its server, webhooks are asked to "
+        "come later. Old mail stops at half of it.",
+    )
+    least_free: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="With fewer bytes than that free on the state file's disk, no more is taken in.",
+    )
 
 
 class Listen(Table):

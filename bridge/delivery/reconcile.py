@@ -83,6 +83,11 @@ def _created(
     return None
 
 
+def overdue(doubts: Sequence[Doubt], *, now: int, patience: float) -> list[Doubt]:
+    """Those whose outcome is unknown for longer than `patience` seconds; `now` is in milliseconds since 1970."""
+    return [doubt for doubt in doubts if doubt.ended_at + patience * 1000 <= now]
+
+
 def says_the_same(request: CreateRequest, event: AcdEvent) -> bool:
     """Whether the event is what this request would have made. Fields that the ACD does not list are not compared."""
     return all(

@@ -11,11 +11,13 @@ from bridge.acd.failure import AcdFailure, AmbiguousName, UnknownName
 from bridge.config.acd import Acd
 from bridge.delivery.clocks import Clocks
 from bridge.delivery.post import Poster
-from bridge.delivery.reconcile import Suspect, acd_clock, find_events
+from bridge.delivery.reconcile import Suspect, acd_clock, find_events, overdue
 from bridge.delivery.retry import Patience, wait_seconds
 from bridge.errors import StateFileError
 from bridge.ledger.doubt import Doubt
 from bridge.ledger.ledger import Ledger
+from bridge.metrics import LIST_UNREADABLE
+from bridge.reason import Reason
 
 log = structlog.get_logger("bridge.delivery")
 
@@ -50,10 +52,14 @@ class Reconciler:
         self._knock = knock
         self._news = news
         self._failures = 0
+        self._on_unreadable = acd.on_unreadable
+        self.ticked_at = clocks.monotonic()
+        """When it last looked whether there is something to do, on the monotonic clock; for the watchdog."""
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            self.ticked_at = self._clocks.monotonic()
             self._news.clear()
             wait = await self._round()
             with contextlib.suppress(TimeoutError):
@@ -66,16 +72,38 @@ class Reconciler:
         """Look once; how many seconds to wait until the next look."""
         try:
             doubts = await self._ledger.doubts()
-            if not doubts:
-                self._failures = 0
-                return LOOK_EVERY_SECONDS
-            missing = await self._look_for(doubts)
+            missing = await self._look_for(doubts) if doubts else []
         except AcdFailure as error:
+            await self._give_up_looking(error.reason)
             return self._unreadable(error.reason, error.hint)
         except StateFileError as error:
             return self._unreadable("state-file", error.hint)
         self._failures = 0
+        LIST_UNREADABLE.set(0)
         return self._until_due(missing)
+
+    async def _give_up_looking(self, reason: Reason) -> None:
+        """What the operator wants done with doubts while the ACD answers, but not with its list.
+
+        While nobody can be reached at all, nothing could be posted either, and the list may be there afterwards.
+        """
+        if self._on_unreadable == "wait" or reason is Reason.ACD_UNREACHABLE:
+            return
+        try:
+            doubts = overdue(await self._ledger.doubts(), now=self._now(), patience=self._patience.cap)
+            if not doubts:
+                return
+            if self._on_unreadable == "hold":
+                states = await self._ledger.hold(doubts)
+            else:
+                why = "posted again unseen: the ACD's list cannot be read"
+                states = await self._ledger.resend(doubts, why, now=self._now())
+        except StateFileError as error:
+            log.error("state-file-failed", problem=error.message, hint=error.hint)
+            return
+        for key, state in states.items():
+            log.warning("doubt-given-up", key=key, state=state, reason=reason)
+        self._knock()
 
     async def _look_for(self, doubts: Sequence[Doubt]) -> list[Doubt]:
         """Settle what is in the list, post again what has had its time; the ones that have not are returned."""
@@ -110,6 +138,7 @@ class Reconciler:
     def _unreadable(self, reason: str, hint: str) -> float:
         self._failures += 1
         wait = wait_seconds(self._failures, self._patience, self._clocks.chance())
+        LIST_UNREADABLE.set(1)
         tell = log.error if self._failures == 1 else log.warning
         tell("doubts-wait", reason=reason, hint=hint, seconds=round(wait, 1))
         return max(wait, LEAST_BETWEEN_READINGS)

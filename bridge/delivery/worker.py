@@ -6,14 +6,15 @@ Retries are rows with a time, not sleeping tasks; so they survive a restart and 
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 
 from bridge.acd.answer import Answer, Meaning
 from bridge.delivery.clocks import Clocks
-from bridge.delivery.gate import Gate, after, places
+from bridge.delivery.gate import Forbidden, Gate, after, places, worth_telling
+from bridge.delivery.pace import Pace
 from bridge.delivery.post import Poster
 from bridge.delivery.ready import Ready
 from bridge.delivery.retry import Patience, decide
@@ -21,7 +22,7 @@ from bridge.errors import StateFileError, StateFileGoneError
 from bridge.ledger.item import Claimed, Settlement
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.state import OPEN, ItemState
-from bridge.metrics import ACCEPT_TO_SETTLED_SECONDS, DELIVERIES, DELIVERY_PAUSED
+from bridge.metrics import ACCEPT_TO_SETTLED_SECONDS, DELIVERIES, DELIVERY_PAUSED, REFUSALS_IN_A_ROW
 from bridge.reason import Reason
 
 log = structlog.get_logger("bridge.delivery")
@@ -55,6 +56,7 @@ class DeliveryWorker:
         patience: Patience,
         clocks: Clocks | None = None,
         doubt: asyncio.Event | None = None,
+        rate: float = 0.0,
     ) -> None:
         self._ledger = ledger
         self._poster = poster
@@ -63,6 +65,8 @@ class DeliveryWorker:
         self._clocks = clocks or Clocks()
         self._doubt = doubt or asyncio.Event()
         self._gate = Gate()
+        self._forbidden = Forbidden()
+        self._pace = Pace(rate, at=self._clocks.monotonic())
         self._news = asyncio.Event()
         self._stopping = False
         self._ready = Ready(concurrency)
@@ -166,12 +170,9 @@ class DeliveryWorker:
         """How many requests may be begun; none while answers wait that the state file does not take."""
         if self._stopping or len(self._ended) > self._concurrency:
             return 0
-        return places(
-            self._gate,
-            now=self._clocks.monotonic(),
-            in_flight=len(self._under_way),
-            concurrency=self._concurrency,
-        )
+        now = self._clocks.monotonic()
+        free = places(self._gate, now=now, in_flight=len(self._under_way), concurrency=self._concurrency)
+        return self._pace.places(free, now)
 
     def _begin_ready(self) -> None:
         for _ in range(self._places()):
@@ -181,6 +182,7 @@ class DeliveryWorker:
             self._begin(item)
 
     def _begin(self, item: Claimed) -> None:
+        self._pace = self._pace.spent(self._clocks.monotonic())
         task = asyncio.create_task(self._deliver(item, probing=self._gate.shut), name=f"deliver {item.key}")
         self._under_way.add(task)
         task.add_done_callback(partial(self._place_is_free, item))
@@ -196,8 +198,13 @@ class DeliveryWorker:
         if self._ended:
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+            async with asyncio.timeout(self._patience_for_news()):
                 await self._news.wait()
+
+    def _patience_for_news(self) -> float:
+        """Something that is ready and only waits for its pace is begun as soon as that allows."""
+        next_one = self._pace.until_next(self._clocks.monotonic()) if len(self._ready) else 0.0
+        return min(LOOK_AGAIN_SECONDS, next_one or LOOK_AGAIN_SECONDS)
 
     async def _deliver(self, item: Claimed, *, probing: bool) -> None:
         began = self._clocks.monotonic()
@@ -207,6 +214,8 @@ class DeliveryWorker:
             log.exception("delivery-crashed", key=item.key)
             answer = Answer(meaning=Meaning.UNCERTAIN, reason=Reason.CRASHED_WHILE_SENDING)
         seconds = self._clocks.monotonic() - began
+        if answer.status == 403 and self._forbidden.is_alone(item.id):
+            answer = replace(answer, meaning=Meaning.REFUSED, reason=Reason.FORBIDDEN_ALONE)
         settlement = decide(
             item, answer, self._patience, now=self._now(), chance=self._clocks.chance(), probing=probing
         )
@@ -216,6 +225,8 @@ class DeliveryWorker:
     def _pass_gate(self, answer: Answer) -> None:
         if answer.meaning is Meaning.REFUSED and answer.status is None:
             return  # refused by our own check: that says nothing about the ACD
+        if answer.meaning in {Meaning.CREATED, Meaning.UPDATED}:
+            self._forbidden.passed()
         before = self._gate
         self._gate = after(
             before,
@@ -233,10 +244,16 @@ class DeliveryWorker:
             DELIVERY_PAUSED.set(0)
             log.info("delivery-resumed", reason=before.cause)
 
+        REFUSALS_IN_A_ROW.set(self._gate.refusals)
+        if self._gate.refusals > before.refusals and worth_telling(self._gate.refusals):
+            hint = "the ACD refuses one event after the other; `acd-bridge items list --state dead` shows its words"
+            log.error("events-refused-in-a-row", events=self._gate.refusals, hint=hint)
+
     def _tell(self, ended: Ended) -> None:
         item, settlement = ended.item, ended.settlement
         DELIVERIES.labels(outcome=settlement.outcome, reason=settlement.reason).inc()
         if settlement.state not in OPEN:
+            self._forbidden.forget(item.id)
             ACCEPT_TO_SETTLED_SECONDS.observe(max(0.0, self._clocks.wall() - item.accepted_at / 1000))
         log.log(
             logging.WARNING if settlement.state in _UNWELCOME else logging.INFO,

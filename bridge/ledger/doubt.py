@@ -69,14 +69,18 @@ def owners(conn: sqlite3.Connection, event_ids: Iterable[int]) -> dict[int, int]
 
 
 def resolve(
-    conn: sqlite3.Connection, found: Sequence[Found], again: Sequence[Doubt], now: int
+    conn: sqlite3.Connection,
+    found: Sequence[Found],
+    again: Sequence[Doubt],
+    now: int,
+    why_again: str = "its event was not in the ACD's list",
 ) -> Mapping[str, str]:
     """Settle the items whose event was found, and make the others due again; each item's new state by its key.
 
     An item that an operator has decided about meanwhile stays as it is.
     """
     states = {one.doubt.key: _settle(conn, one, now) for one in found}
-    states |= {doubt.key: _post_again(conn, doubt, now) for doubt in again}
+    states |= {doubt.key: _post_again(conn, doubt, now, why_again) for doubt in again}
     return {key: state for key, state in states.items() if state}
 
 
@@ -103,10 +107,24 @@ def _settle(conn: sqlite3.Connection, found: Found, now: int) -> str:
     return "created"
 
 
-def _post_again(conn: sqlite3.Connection, doubt: Doubt, now: int) -> str:
+def hold(conn: sqlite3.Connection, doubts: Sequence[Doubt]) -> Mapping[str, str]:
+    """Hold these uncertain items for an operator's word; the new state of those that still were, by their keys."""
+    rows = conn.execute(
+        "UPDATE items SET state = 'held', reason = ?, detail = ? WHERE state = 'uncertain' "
+        "AND id IN (SELECT value FROM json_each(?)) RETURNING key",
+        (
+            Reason.LIST_UNREADABLE,
+            "look into the ACD before you post it again: its event may exist",
+            orjson.dumps([doubt.id for doubt in doubts]).decode(),
+        ),
+    ).fetchall()
+    return {row["key"]: "held" for row in rows}
+
+
+def _post_again(conn: sqlite3.Connection, doubt: Doubt, now: int, why: str) -> str:
     moved = conn.execute(
         "UPDATE items SET state = 'pending', detail = ?, due_at = ?, tries = tries + 1 "
         "WHERE id = ? AND state = 'uncertain' AND attempts = ?",
-        ("its event was not in the ACD's list", now, doubt.id, doubt.attempt),
+        (why, now, doubt.id, doubt.attempt),
     ).rowcount
     return "pending" if moved else ""

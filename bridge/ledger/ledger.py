@@ -109,6 +109,16 @@ class Ledger:
         """Settle what was found and make the others due again; each item's new state by its key."""
         return await self._writer.write(partial(doubt.resolve, found=found, again=again, now=now))
 
+    async def resend(self, doubts: Sequence[Doubt], why: str, *, now: int) -> Mapping[str, str]:
+        """Make uncertain items due again although nobody looked; each item's new state by its key."""
+        return await self._writer.write(
+            partial(doubt.resolve, found=(), again=doubts, now=now, why_again=why)
+        )
+
+    async def hold(self, doubts: Sequence[Doubt]) -> Mapping[str, str]:
+        """Hold uncertain items for an operator; each item's new state by its key."""
+        return await self._writer.write(partial(doubt.hold, doubts=doubts))
+
     async def recover(self, *, now: int) -> int:
         """At start: what was being sent is uncertain now. Returns how many."""
         return await self._writer.write(partial(outbox.recover, now=now))

@@ -8,8 +8,11 @@ import pytest
 from bridge.accept import Acceptance
 from bridge.config.route import Route
 from bridge.cursor import FolderCursor
+from bridge.errors import IntakePausedError
+from bridge.history import HistoryOrder
 from bridge.intake.handover import Incoming, Unreadable
 from bridge.ledger.ledger import Ledger
+from bridge.ledger.pressure import Pressure
 from bridge.ledger.state import ItemState
 from bridge.message import Kind, Message
 from bridge.new_item import conversation_of, item_key, new_item
@@ -134,4 +137,37 @@ async def test_items_cursor_and_receipts_go_together(tmp_path: Path) -> None:
     assert [one.new for one in again] == [False, False]
     assert len(knocks) == 1
     assert acceptance.wants_text(message()) is False
+    await ledger.close()
+
+
+def test_free_user_data_gets_the_key_where_that_is_wanted() -> None:
+    """A ticket's number stays; what is empty names the item, so that its event can be told from all others."""
+    mails = router({"name": "mails", "event": {"type": 5, "group": 1}})
+    marked = new_item(message(), mails, mark=True)
+    assert marked.event is not None
+    assert marked.event.user_data == marked.key
+    numbered = new_item(message(ticket_number="DH-1"), mails, mark=True)
+    assert numbered.event is not None
+    assert numbered.event.user_data == "DH-1"
+    plain = new_item(message(), mails)
+    assert plain.event is not None
+    assert not plain.event.user_data
+    assert plain.key == marked.key
+
+
+async def test_nothing_is_stored_while_intake_is_paused(tmp_path: Path) -> None:
+    """Neither items nor cursor: the mail stays where it is. Old mail stops earlier than live mail."""
+    ledger = await Ledger.open(tmp_path / "state.db")
+    pressure = Pressure(history="too much waits")
+    acceptance = Acceptance(
+        router(TICKETS), ledger, clock=lambda: 1.0, knock=lambda: None, pressure=lambda: pressure
+    )
+    order = HistoryOrder(source="support", folder="INBOX", uidvalidity=1, next_uid=1, last_uid=9)
+    with pytest.raises(IntakePausedError, match="too much waits"):
+        await acceptance.accept([message()], order)
+    assert (await acceptance.accept([message()]))[0].new
+    pressure = Pressure(live="the disk is full")
+    with pytest.raises(IntakePausedError, match="the disk is full"):
+        await acceptance.accept([message(digest="e")])
+    assert (await ledger.totals())["quarantined"] == 1
     await ledger.close()

@@ -23,15 +23,16 @@ NOW = 1_795_400_000.0
 class Client:
     """The ACD's list, in memory; it may fail for a while."""
 
-    def __init__(self, *events: AcdEvent, failures: int = 0) -> None:
+    def __init__(self, *events: AcdEvent, failures: int = 0, reason: Reason = Reason.ACD_FAILED) -> None:
         self.listed = list(events)
         self.failures = failures
         self.readings = 0
+        self.reason = reason
 
     async def events(self) -> list[AcdEvent]:
         self.readings += 1
         if self.failures >= self.readings:
-            failed = Answer(meaning=Meaning.LATER, reason=Reason.ACD_FAILED, status=503)
+            failed = Answer(meaning=Meaning.LATER, reason=self.reason, status=503)
             raise AcdLater("GET /acd/events", answer=failed)
         return self.listed
 
@@ -50,7 +51,9 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.delivery.reconciler.LEAST_BETWEEN_READINGS", 0.01)
 
 
-async def reconciled(path: Path, client: Client, *subjects: str, within: float = 5) -> dict[str, str]:
+async def reconciled(
+    path: Path, client: Client, *subjects: str, within: float = 5, **acd_settings: Any
+) -> dict[str, str]:
     """The states of items that were uncertain, once each that can be has been decided about."""
     ledger = await Ledger.open(path)
     draft = EventDraft(type="Ticket", group="Support", sender="anna@example.org", subject="")
@@ -63,7 +66,7 @@ async def reconciled(path: Path, client: Client, *subjects: str, within: float =
     claimed = await ledger.turn([], len(items), now=now - 60_000)
     await ledger.turn([(one, uncertain()) for one in claimed], 0, now=now - 50_000)
     acd = Acd.model_validate(
-        {"url": "http://acd", "clients_id": 1, "token": "t", "settle": 1, "timezone": "UTC"}
+        {"url": "http://acd", "clients_id": 1, "token": "t", "settle": 1, "timezone": "UTC"} | acd_settings
     )
     knocks: list[None] = []
     reconciler = Reconciler(
@@ -116,3 +119,33 @@ async def test_a_list_that_cannot_be_read_is_read_later(tmp_path: Path) -> None:
     states = await reconciled(tmp_path / "state.db", client, "Printer")
     assert states["created"] == "1"
     assert client.readings == 4
+
+
+@pytest.mark.parametrize(("policy", "state"), [("resend", "pending"), ("hold", "held")])
+async def test_what_an_operator_wants_while_the_list_cannot_be_read(
+    tmp_path: Path, policy: str, state: str
+) -> None:
+    """The ACD answers, but not with its list: after `retry_cap` nobody waits any longer."""
+    client = Client(listed("Printer"), failures=1_000)
+    states = await reconciled(
+        tmp_path / "state.db", client, "Printer", on_unreadable=policy, retry_cap=40, retry_first=0.01
+    )
+    assert states == {state: "1"}
+
+
+async def test_before_that_time_it_waits(tmp_path: Path) -> None:
+    """The list is tried again first; what is younger than `retry_cap` is not given up on."""
+    client = Client(listed("Printer"), failures=3)
+    states = await reconciled(
+        tmp_path / "state.db", client, "Printer", on_unreadable="resend", retry_cap=3600, retry_first=0.01
+    )
+    assert states == {"created": "1"}
+
+
+async def test_while_nobody_can_be_reached_it_waits(tmp_path: Path) -> None:
+    """Nothing could be posted either, and the list may be there afterwards."""
+    client = Client(listed("Printer"), failures=3, reason=Reason.ACD_UNREACHABLE)
+    states = await reconciled(
+        tmp_path / "state.db", client, "Printer", on_unreadable="resend", retry_cap=40, retry_first=0.01
+    )
+    assert states == {"created": "1"}
