@@ -36,15 +36,14 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     Raises StateFileError.
     """
     with explained(path):
-        fresh = not path.exists() or path.stat().st_size == 0
         # It holds addresses and subjects: for its owner alone, whatever the umask is.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         conn = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
-            if not fresh:
+            if not _is_blank(conn):
                 _check_identity(conn, path)
                 _check_health(conn, path)
-            prepare(conn, size=0 if fresh else path.stat().st_size)
+            prepare(conn, size=path.stat().st_size)
             conn.execute("PRAGMA journal_mode = WAL")
             conn.execute("PRAGMA synchronous = FULL")
             # What is overwritten or removed within a page does not stay there to be read (no further writing).
@@ -130,6 +129,14 @@ def _check_is_filled(path: Path) -> None:
             f"the state file {str(path)!r} is empty",
             hint="the service will make it when it starts; if it ran before, restore a backup",
         )
+
+
+def _is_blank(conn: sqlite3.Connection) -> bool:
+    """Whether nothing was ever stored in it. It need not be empty: a first start that ended between choosing WAL
+    and the first migration leaves a page that says no more than that.
+    """
+    pragmas = (conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    return not any(pragmas) and conn.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
 def _check_identity(conn: sqlite3.Connection, path: Path) -> None:

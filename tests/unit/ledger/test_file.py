@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,13 @@ def test_a_change_by_a_command_is_all_or_nothing(path: Path, conn: sqlite3.Conne
     with pytest.raises(RuntimeError, match="half way"):
         change(path, half)
     assert conn.execute("SELECT count(*) FROM totals").fetchone()[0] == 0
+
+
+def test_a_first_start_that_was_cut_off_is_begun_anew(tmp_path: Path) -> None:
+    """A file that has WAL mode and nothing else, as a crash before the first migration leaves it, is taken as new."""
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("PRAGMA journal_mode = WAL")
+    assert path.stat().st_size > 0
+    with closing(open_for_writing(path)) as conn:
+        assert conn.execute("PRAGMA user_version").fetchone()[0] == len(migrations())
