@@ -208,5 +208,10 @@ class Ledger:
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         async with self._reading:
-            with explained(self._path):
-                return await asyncio.to_thread(function, self._reader)
+            reading = asyncio.ensure_future(asyncio.to_thread(function, self._reader))
+            try:
+                with explained(self._path):
+                    return await asyncio.shield(reading)
+            finally:
+                # A thread cannot be cancelled: closing the connection under it would crash the process.
+                await asyncio.wait({reading})
