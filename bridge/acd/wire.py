@@ -15,6 +15,7 @@ from bridge.acd.bearer import Bearer
 from bridge.acd.network import AnswerTooLarge
 from bridge.config.acd import Acd
 from bridge.errors import AcdError
+from bridge.points import Point, passing
 
 READERS: Final = 4
 """Connections for reading, besides `acd.concurrency` for posting: a post never waits for a list."""
@@ -91,6 +92,7 @@ class Wire:
             headers["Content-Type"] = "application/json"
         progress = _Progress()
         try:
+            passing(Point.REQUEST_LEAVES)
             async with self._session.request(
                 call.method,
                 call.url,
@@ -100,6 +102,7 @@ class Wire:
                 allow_redirects=False,
                 trace_request_ctx=progress,
             ) as response:
+                passing(Point.REQUEST_ANSWERED)
                 return await _read(response, call.limit)
         except Exception as error:  # noqa: BLE001 - whatever it is, what counts is whether the request left
             return Loss(error, progress.sent)

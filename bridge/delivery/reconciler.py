@@ -17,6 +17,7 @@ from bridge.errors import StateFileError
 from bridge.ledger.doubt import Doubt
 from bridge.ledger.ledger import Ledger
 from bridge.metrics import LIST_UNREADABLE
+from bridge.points import Point, passing
 from bridge.reason import Reason
 
 log = structlog.get_logger("bridge.delivery")
@@ -110,12 +111,14 @@ class Reconciler:
         suspects = [suspect for doubt in doubts if (suspect := await self._suspect(doubt)) is not None]
         read_at = self._now()
         listed = await self._client.events()
+        passing(Point.LIST_READ)
         owned = await self._ledger.owners([event.id for event in listed])
         found = find_events(suspects, listed, owned, acd_clock(listed, owned, self._zone))
         settled = {one.doubt.id for one in found}
         missing = [suspect.doubt for suspect in suspects if suspect.doubt.id not in settled]
         again = [doubt for doubt in missing if doubt.ended_at + self._settle * 1000 <= read_at]
         states = await self._ledger.resolve(found, again, now=self._now())
+        passing(Point.DOUBTS_RESOLVED)
         for key, state in states.items():
             log.info("doubt-resolved", key=key, state=state)
         if states:

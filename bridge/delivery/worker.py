@@ -23,6 +23,7 @@ from bridge.ledger.item import Claimed, Settlement
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.state import OPEN, ItemState
 from bridge.metrics import ACCEPT_TO_SETTLED_SECONDS, DELIVERIES, DELIVERY_PAUSED, REFUSALS_IN_A_ROW
+from bridge.points import Point, passing
 from bridge.reason import Reason
 
 log = structlog.get_logger("bridge.delivery")
@@ -209,7 +210,9 @@ class DeliveryWorker:
     async def _deliver(self, item: Claimed, *, probing: bool) -> None:
         began = self._clocks.monotonic()
         try:
+            passing(Point.POST_BEGINS)
             answer = await self._poster.post(item.event)
+            passing(Point.POST_ENDED)
         except Exception:
             log.exception("delivery-crashed", key=item.key)
             answer = Answer(meaning=Meaning.UNCERTAIN, reason=Reason.CRASHED_WHILE_SENDING)

@@ -19,6 +19,7 @@ from bridge.ledger.mail_actions import MailActions
 from bridge.ledger.places import Place
 from bridge.ledger.refresh_tokens import RefreshTokens
 from bridge.ledger.writer import Writer
+from bridge.points import Point, passing
 
 T = TypeVar("T")
 
@@ -208,6 +209,7 @@ class Ledger:
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         async with self._reading:
+            passing(Point.READ_BEGINS)
             reading = asyncio.ensure_future(asyncio.to_thread(function, self._reader))
             try:
                 with explained(self._path):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from bridge.errors import StateFileError, StateFileGoneError
 from bridge.ledger.file import explained, open_for_writing
+from bridge.points import Point, passing
 
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], Any]
@@ -89,11 +90,14 @@ class Writer:
     def _commit(self, batch: list[_Job]) -> None:
         try:
             with explained(self._path):
+                passing(Point.WRITE_BEGINS)
                 self._check_still_there()
                 self._conn.execute("BEGIN IMMEDIATE")
                 for job in batch:
                     self._perform(job)
+                passing(Point.WRITE_DONE)
                 self._conn.execute("COMMIT")
+                passing(Point.WRITE_COMMITTED)
         except BaseException as error:  # noqa: BLE001 - whatever it is, every caller must hear of it
             for job in batch:
                 job.error = job.error or _own_copy(error)

@@ -22,6 +22,7 @@ from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.retry import RetryTimes, wait_before
 from bridge.intake.imap.sign_in_gate import SignInGate
 from bridge.ledger.mail_actions import ActionOutcome, Ended, MailAction, MailActions, Postponed
+from bridge.points import Point, passing
 
 LOOK_EVERY_SECONDS = 2.0
 """Between two looks into the state file for something to do."""
@@ -117,12 +118,14 @@ class AfterDeliveryKeeper:
     async def _carry_out(self, connection: Connection, batch: Sequence[MailAction]) -> None:
         for folder, actions in by_folder(batch).items():
             self._expect(2 * self._mailbox.timeout)
+            passing(Point.ACTIONS_BEGIN)
             if folder:
                 results = await carry_out(
                     connection, self._mailbox.after_delivery, folder, actions, self._begin
                 )
             else:
                 results = Results([_without_place(one) for one in actions])
+            passing(Point.ACTIONS_ENDED)
             await self._record(folder, actions, results)
 
     async def _begin(self, item_ids: Sequence[int]) -> None:

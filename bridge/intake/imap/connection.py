@@ -18,6 +18,7 @@ from bridge.intake.imap.protocol import Collect, ImapProtocol
 from bridge.intake.imap.selected import Selected, selected_from, uidnext_from_status
 from bridge.intake.imap.splitter import Parts
 from bridge.intake.imap.writable import Writable, writable_from
+from bridge.points import Point, passing
 
 LOGOUT_SECONDS = 1.0
 """How long a goodbye may take before the connection is cut."""
@@ -81,8 +82,10 @@ class Connection:
             raise MailServerError(Kind.PROTOCOL, f"{name}: an argument contains NUL, CR or LF") from error
         protocol.collect = collect
         self._busy = True
+        passing(Point.COMMAND_LEAVES)
         response = await self.bounded(protocol.execute(command), name)
         self._busy = False
+        passing(Point.COMMAND_ANSWERED)
         if self.on_answer is not None:
             self.on_answer()
         words = response.lines[-1] if response.lines else b""

@@ -31,6 +31,7 @@ from bridge.intake.imap.sync import (
 )
 from bridge.intake.imap.window_reader import WindowReader
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
+from bridge.points import Point, passing
 
 HELD_HINT = "`acd-bridge items list --state held` shows them; check some, then release or drop them"
 FIRST_AUDIT = 600.0
@@ -195,7 +196,9 @@ class FolderWatch:
         return taken
 
     async def _store(self, incoming: Sequence[Incoming], cursor: FolderCursor) -> None:
+        passing(Point.WINDOW_READ)
         receipts = await self._handover.accept(incoming, cursor)
+        passing(Point.WINDOW_STORED)
         self._cursor = self.report.cursor = cursor
         self._stores += 1
         if receipts:
