@@ -33,7 +33,8 @@ test: $(VENV)/.dev dovecot lint
 
 .PHONY: rough
 rough: $(VENV)/.dev dovecot
-	@ROUGH_SECONDS=$${ROUGH_SECONDS:-600} $(BIN)/python -m pytest tests/integration/imap/test_under_our_hands.py
+	@ROUGH_SECONDS=$${ROUGH_SECONDS:-600} $(BIN)/python -m pytest -o faulthandler_timeout=7200 \
+		tests/integration/imap/test_under_our_hands.py
 
 .PHONY: lint
 lint: $(VENV)/.dev
@@ -45,7 +46,7 @@ lint: $(VENV)/.dev
 
 .PHONY: torture
 torture: $(VENV)/.dev
-	@ACD_BRIDGE_KILLS=300 $(BIN)/python -m pytest tests/torture
+	@ACD_BRIDGE_KILLS=300 $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/torture
 
 .PHONY: docs
 docs: $(VENV)/.dev

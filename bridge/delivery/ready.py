@@ -6,16 +6,21 @@ from collections.abc import Iterable
 from bridge.ledger.item import Claimed
 from bridge.ledger.lanes import HISTORY, history_places
 
+LEAST_AHEAD = 32
+"""So many items are ready at least: the requests of some few places end faster than a transaction does."""
+
 
 class Ready:
     """A place that becomes free takes from here at once, and does not wait for the state file.
 
-    Their attempts are on disk; what is not begun is handed back with `take_all`. At most `concurrency` items
-    are ready. History leaves one place free, so that a live item that comes finds one although the ACD is slow.
+    Their attempts are on disk; what is not begun is handed back with `take_all`. At most `concurrency` items are
+    ready, or LEAST_AHEAD where that is more. History leaves one place free, so that a live item that comes finds
+    one although the ACD is slow.
     """
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
+        self._ahead = max(concurrency, LEAST_AHEAD)
         self._live: deque[Claimed] = deque()
         self._history: deque[Claimed] = deque()
         self._history_under_way = 0
@@ -50,6 +55,6 @@ class Ready:
 
     def wanted(self, places: int) -> tuple[int, int]:
         """How many items to claim while so many places are free, and how many of them may be history."""
-        limit = max(0, places + self._concurrency - len(self))
+        limit = max(0, places + self._ahead - len(self))
         free = history_places(places, self._concurrency, self._history_under_way)
-        return limit, min(limit, max(0, free + self._concurrency - len(self._history)))
+        return limit, min(limit, max(0, free + self._ahead - len(self._history)))

@@ -89,8 +89,10 @@ class Finished:
 
 
 def start(*command: str, log: Path) -> subprocess.Popen[bytes]:
+    # An installed program is compiled, also where whoever works on it has turned that off.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as output:
-        return subprocess.Popen([PYTHON, *command], stdout=output, stderr=output)
+        return subprocess.Popen([PYTHON, *command], stdout=output, stderr=output, env=env)
 
 
 def peak_mib(process: subprocess.Popen[bytes]) -> float:

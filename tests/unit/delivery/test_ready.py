@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.delivery.ready import Ready
+from bridge.delivery.ready import LEAST_AHEAD, Ready
 from bridge.event import EventDraft
 from bridge.ledger.item import Claimed
 from bridge.ledger.lanes import HISTORY, LIVE
@@ -48,14 +48,15 @@ def test_history_leaves_a_place_free(concurrency: int, together: int) -> None:
     assert taken(ready) == [together]
 
 
+@pytest.mark.parametrize(("concurrency", "ahead"), [(4, LEAST_AHEAD), (LEAST_AHEAD + 8, LEAST_AHEAD + 8)])
 @pytest.mark.parametrize("places", range(5))
-@pytest.mark.parametrize("waiting", range(7))
-def test_no_more_is_claimed_than_places_and_as_many_again(places: int, waiting: int) -> None:
-    """What a crash would leave in doubt is bounded: at most twice `concurrency` items are claimed at a time."""
-    ready = Ready(4)
+@pytest.mark.parametrize("waiting", [0, 1, LEAST_AHEAD, LEAST_AHEAD + 10])
+def test_what_is_claimed_ahead_is_bounded(concurrency: int, ahead: int, places: int, waiting: int) -> None:
+    """What a crash would leave in doubt is bounded: what is under way, and so many items that are ready."""
+    ready = Ready(concurrency)
     ready.add([claimed(number) for number in range(waiting)])
     limit, history = ready.wanted(places)
-    assert limit == max(0, places + 4 - waiting)
+    assert limit == max(0, places + ahead - waiting)
     assert 0 <= history <= limit
 
 

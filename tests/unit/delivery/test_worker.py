@@ -221,8 +221,10 @@ async def test_what_is_claimed_ahead_is_begun_while_the_state_file_is_busy(
 
         monkeypatch.setattr(ledger, "turn", slow)
         poster.open.set()
-        await until(lambda: poster.posted == ["a", "b"])
-        busy.set()
+        try:
+            await until(lambda: poster.posted == ["a", "b", "c"])
+        finally:
+            busy.set()
         await until(settled(ledger, "created", 3))
     assert poster.most_under_way == 1
 
