@@ -4,11 +4,13 @@ import asyncio
 import os
 import ssl
 from collections.abc import Collection, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bridge.config.load import secret_problems, secrets_of
+from bridge.config.load import load_sound_part, secret_problems, secrets_of
 from bridge.config.model import Config
+from bridge.config.sound import Sound
 from bridge.errors import AcdError, Problem
 from bridge.intake.webhook.preset import problems_of as webhook_problems
 from bridge.ledger.refresh_tokens import visiting
@@ -19,6 +21,15 @@ ONLINE_SECONDS = 60.0
 """The bound of each server's check; all run at once."""
 STATE_DIRECTORIES = Path("/var/lib")
 """Where systemd makes a service's StateDirectory= at its start (systemd.exec(5))."""
+
+
+def whole_file(file: Path) -> Sound:
+    """What of the file is sound, with every problem of it at once. Raises ConfigError where it is no TOML."""
+    found = load_sound_part(file)
+    if found.config is None:
+        return found
+    beyond = [problem for problem in problems(found.config) if found.concerns(problem)]
+    return replace(found, problems=[*found.problems, *beyond])
 
 
 def problems(config: Config) -> list[Problem]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.check import given_by_the_service_manager, not_asked, online_problems, problems
+from bridge.check import given_by_the_service_manager, not_asked, online_problems, whole_file
 from bridge.cli.common import (
     DEFAULT_CONFIG,
     EXIT_CONFIG,
@@ -17,8 +17,8 @@ from bridge.cli.common import (
     run_async,
     say,
 )
-from bridge.config.load import load_config
 from bridge.config.model import Config
+from bridge.config.sound import Sound
 from bridge.errors import ConfigError, Problem
 
 OnlineOption = Annotated[bool, typer.Option("--online", help="Also sign in to the mail servers and the ACD.")]
@@ -39,22 +39,24 @@ def check(
     Exit code 69 where nothing is wrong but that a server could not be asked.
     """
     try:
-        settings = load_config(config)
+        file = whole_file(config)
     except ConfigError as error:
-        _finish(config, None, error.problems, [], as_json=as_json)
+        file = Sound(None, error.problems)
+    if file.config is None:
+        _finish(config, None, file.problems, [], as_json=as_json)
         return
-    given = given_by_the_service_manager(settings)
-    found = problems(settings)
+    given = given_by_the_service_manager(file.config)
     unchecked = [
         replace(problem, what="the service manager gives it when the service starts", hint="")
-        for problem in found
+        for problem in file.problems
         if problem.key in given
     ]
-    wrong = [problem for problem in found if problem.key not in given]
+    wrong = [problem for problem in file.problems if problem.key not in given]
     if online:
-        unchecked += not_asked(settings, given)
-        wrong += run_async(online_problems(settings, given))
-    _finish(config, settings, wrong, unchecked, as_json=as_json)
+        unchecked += not_asked(file.config, given)
+        asked = run_async(online_problems(file.config, given))
+        wrong += [problem for problem in asked if file.concerns(problem)]
+    _finish(config, file.config, wrong, unchecked, as_json=as_json)
 
 
 def _finish(

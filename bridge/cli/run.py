@@ -11,7 +11,7 @@ import uvloop
 
 from bridge import __version__
 from bridge.app import Application
-from bridge.check import problems
+from bridge.check import whole_file
 from bridge.cli.common import (
     DEFAULT_CONFIG,
     EXIT_CONFIG,
@@ -19,7 +19,6 @@ from bridge.cli.common import (
     EXIT_STATE,
     ConfigOption,
     fail,
-    load_or_exit,
 )
 from bridge.config.model import Config
 from bridge.errors import BridgeError, ConfigError, StateFileError
@@ -41,8 +40,7 @@ def register(root: typer.Typer) -> None:
 
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the service until SIGTERM or SIGINT. Exit code 78 for a configuration that cannot be used."""
-    settings = load_or_exit(config)
-    _check_or_exit(settings, config)
+    settings = _sound_or_exit(config)
     configure_logging()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -95,7 +93,11 @@ async def _report_status(app: Application, notifier: Notifier) -> None:
         await asyncio.sleep(STATUS_EVERY_SECONDS)
 
 
-def _check_or_exit(settings: Config, file: Path) -> None:
-    found = problems(settings)
-    if found:
-        fail(ConfigError(str(file), found), EXIT_CONFIG)
+def _sound_or_exit(file: Path) -> Config:
+    try:
+        found = whole_file(file)
+    except ConfigError as error:
+        fail(error, EXIT_CONFIG)
+    if found.problems or found.config is None:
+        fail(ConfigError(str(file), found.problems), EXIT_CONFIG)
+    return found.config

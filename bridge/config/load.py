@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from bridge.config.model import Config
 from bridge.config.problems import problems_of
 from bridge.config.secret import Secret, SecretError
+from bridge.config.sound import Sound, sound_part
 from bridge.config.whole import whole_problems
 from bridge.errors import ConfigError, Problem
 
@@ -27,15 +28,25 @@ def load_config(path: Path) -> Config:
 
 def parse_config(text: str, file: str) -> Config:
     """The configuration that this text is; `file` is its name in errors. Raises ConfigError."""
+    found = parse_sound_part(text, file)
+    if found.problems or found.config is None:
+        raise ConfigError(file, found.problems)
+    return found.config
+
+
+def load_sound_part(path: Path) -> Sound:
+    """What of this file can be looked at further, and its problems so far. Raises ConfigError where it is no TOML."""
+    return parse_sound_part(_read(path), str(path))
+
+
+def parse_sound_part(text: str, file: str) -> Sound:
+    """As `load_sound_part`, of a text; `file` is its name in errors."""
     raw = _parse_toml(text, file)
     across = whole_problems(raw)
     try:
-        config = Config.model_validate(raw)
+        return Sound(Config.model_validate(raw), across)
     except ValidationError as error:
-        raise ConfigError(file, [*problems_of(error, raw), *across]) from None
-    if across:
-        raise ConfigError(file, across)
-    return config
+        return sound_part(raw, error, [*problems_of(error, raw), *across])
 
 
 def secret_problems(config: Config) -> list[Problem]:
