@@ -55,6 +55,11 @@ class BodyReader:
                     self._take(chunk, chunks)
         except TimeoutError:
             raise RefusedError(408, "too-slow") from None
+        except RuntimeError as error:
+            # aiohttp's word for a sender that was gone before anything of its body was asked for.
+            if request.transport is not None:
+                raise
+            raise ConnectionResetError("the sender is gone") from error
 
     def _take(self, chunk: bytes, chunks: list[bytes]) -> None:
         if len(chunk) > self._left:
