@@ -47,6 +47,12 @@ def test_usual_work_holds_them(conn: sqlite3.Connection) -> None:
     assert violations(conn) == []
 
 
+def test_a_folder_without_new_mail_holds_them(conn: sqlite3.Connection) -> None:
+    """A cursor that was just taken stands right before its baseline, where the next mail will be."""
+    accept(conn, [], FolderCursor(source="s", folder="INBOX", uidvalidity=1, baseline=8, last_uid=7), now=1)
+    assert violations(conn) == []
+
+
 BREAKING = {
     "totals": "UPDATE totals SET items = items + 1 WHERE state = 'created'",
     "turn": "UPDATE items SET turn = 1 WHERE key = 'z'",
@@ -56,7 +62,7 @@ BREAKING = {
     "event-to-post": "UPDATE items SET event = NULL WHERE key = 'd'",
     "event-id": "UPDATE items SET acd_event_id = NULL WHERE key = 'b'",
     "one-event-one-item": "UPDATE items SET state = 'created' WHERE key = 'b'",
-    "cursor": "UPDATE cursors SET last_uid = 0",
+    "cursor": "UPDATE cursors SET baseline = 11",
     "numbering": "DELETE FROM numberings",
     "foreign-key": "PRAGMA foreign_keys = OFF; DELETE FROM items WHERE key = 'a'",
 }
