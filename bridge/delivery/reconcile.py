@@ -14,7 +14,8 @@ from bridge.acd.request import CreateRequest
 from bridge.ledger.doubt import Doubt, Found
 
 SKEW = timedelta(seconds=60)
-"""An event may seem to be created this much before its request was sent; clocks differ, and the ACD rounds."""
+"""An event may seem to be created this much before its request was sent: clocks differ, those of two machines of the
+ACD too, and the ACD rounds."""
 SAMPLES = 50
 """Events of our own from which the ACD's clock is read; the newest ones."""
 
@@ -50,7 +51,8 @@ def find_events(
     """The events of the suspects, as far as they are in the list.
 
     An event counts where it says what the request said, belongs to no other item, and was not created before the
-    request was sent. Suspects that say the same are interchangeable: n of them and m such events settle the m oldest.
+    request was sent (see `_since`). Suspects that say the same are interchangeable: n of them and m such events
+    settle the m oldest.
 
     Nothing tells whether a request went into an older event (`UPDATED`): that one changes for many reasons. Such an
     item is posted again. The ACD then updates the same event once more, which doubles a comment and no event.
@@ -60,14 +62,24 @@ def find_events(
         (event for event in listed if event.created_at is not None),
         key=lambda event: (event.dt_created, event.id),
     )
+    created = {event.id: event.created_at for event in ordered}
     found: list[Found] = []
     for suspect in sorted(suspects, key=lambda one: (one.doubt.sent_at, one.doubt.id)):
-        since = _naive_utc(suspect.doubt.sent_at) + clock - SKEW
-        event = _created(suspect, ordered, taken, since)
+        event = _created(suspect, ordered, taken, _since(suspect.doubt, created, clock))
         if event is not None:
             taken.add(event.id)
             found.append(Found(doubt=suspect.doubt, acd_event_id=event.id))
     return found
+
+
+def _since(doubt: Doubt, created: Mapping[int, datetime | None], clock: timedelta) -> datetime:
+    """Before this, by the ACD's clock, nothing can have come of the attempt.
+
+    An event of ours that was there before it tells so by the ACD's clock alone. Only without one, as at a first
+    start, our own clock has to be believed: one that was set since would let events be missed.
+    """
+    before = created.get(doubt.after_event) if doubt.after_event is not None else None
+    return (before or _naive_utc(doubt.sent_at) + clock) - SKEW
 
 
 def _created(

@@ -27,6 +27,8 @@ class Doubt:
     """When the attempt began, written before its request left."""
     ended_at: int
     """When its outcome was given up on."""
+    after_event: int | None = None
+    """An event of ours that the ACD had made before the attempt began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ def doubts(conn: sqlite3.Connection) -> list[Doubt]:
     """The oldest uncertain items."""
     rows = conn.execute(
         "SELECT i.id, i.key, i.conversation, i.event, a.number AS attempt, a.started_at AS sent_at, "
-        "coalesce(a.ended_at, a.started_at) AS ended_at "
+        "coalesce(a.ended_at, a.started_at) AS ended_at, a.after_event "
         "FROM items i JOIN attempts a ON a.item_id = i.id AND a.number = i.attempts "
         "WHERE i.state = 'uncertain' ORDER BY i.id LIMIT ?",
         (MOST_DOUBTS,),

@@ -21,8 +21,9 @@ _CLAIM = f"""
     RETURNING id, key, source, conversation, lane, attempts, tries, accepted_at, event
 """
 _BEGIN_ATTEMPTS = """
-    INSERT INTO attempts (item_id, number, started_at, digest)
-    SELECT id, attempts, ?, digest FROM items WHERE id IN (SELECT value FROM json_each(?))
+    INSERT INTO attempts (item_id, number, started_at, digest, after_event)
+    SELECT id, attempts, ?, digest, (SELECT acd_event_id FROM items WHERE state = 'created' ORDER BY id DESC LIMIT 1)
+    FROM items WHERE id IN (SELECT value FROM json_each(?))
 """
 _TAKE_BACK_ATTEMPTS = """
     DELETE FROM attempts

@@ -17,11 +17,12 @@ ACD_CLOCK = timedelta(hours=1)
 DRAFT = EventDraft(type=7, group=12, sender="anna@example.org", subject="Printer", user_data="DH-1")
 
 
-def suspect(number: int = 1, *, seconds: float = 0, **fields: Any) -> Suspect:
+def suspect(number: int = 1, *, seconds: float = 0, after_event: int | None = None, **fields: Any) -> Suspect:
     request = CreateRequest(**(DRAFT.as_dict() | fields))
     sent_at = round((SENT + timedelta(seconds=seconds)).timestamp() * 1000)
     doubt = Doubt(
-        id=number, key=f"k{number}", conversation="c", event=DRAFT, attempt=1, sent_at=sent_at, ended_at=sent_at
+        id=number, key=f"k{number}", conversation="c", event=DRAFT, attempt=1, sent_at=sent_at, ended_at=sent_at,
+        after_event=after_event,
     )  # fmt: skip
     return Suspect(doubt, request)
 
@@ -80,6 +81,27 @@ def test_an_event_from_before_is_not_taken() -> None:
     skew = SKEW.total_seconds()
     assert found([suspect()], [event(5, seconds=-skew - 0.1)]) == {}
     assert found([suspect()], [event(5, seconds=-skew)]) == {1: 5}
+
+
+@pytest.mark.parametrize("wrong", [-7200, -90, 90, 7200])
+def test_a_clock_that_was_set_hides_no_event(wrong: float) -> None:
+    """An event of ours that was there before the request tells when that was, whatever our own clock showed."""
+    sent = suspect(seconds=wrong, after_event=4)
+    assert found([sent], [event(4, seconds=-600, Subject="Before"), event(5)], owned={4}) == {1: 5}
+
+
+def test_an_event_older_than_one_that_was_there_before_is_not_taken() -> None:
+    """What was made before that event cannot have come of the request, whatever our own clock showed."""
+    skew = SKEW.total_seconds()
+    sent, before = suspect(seconds=-7200, after_event=4), event(4, seconds=-600, Subject="Before")
+    assert found([sent], [event(3, seconds=-600 - skew - 0.1), before], owned={4}) == {}
+    assert found([sent], [event(3, seconds=-600 - skew), before], owned={4}) == {1: 3}
+
+
+def test_where_that_event_is_gone_our_clock_must_do() -> None:
+    """An ACD may have removed it since."""
+    assert found([suspect(after_event=4)], [event(5)]) == {1: 5}
+    assert found([suspect(after_event=4)], [event(5, seconds=-3600)]) == {}
 
 
 def test_the_pair_of_groups_is_compared_where_it_was_sent() -> None:

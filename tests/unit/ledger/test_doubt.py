@@ -19,6 +19,19 @@ def test_an_uncertain_item_tells_when_its_request_was_sent(conn: sqlite3.Connect
     assert doubt.event == item.event
 
 
+def test_an_uncertain_item_names_an_event_that_was_there_before(conn: sqlite3.Connection) -> None:
+    """The newest that was made by then; one that was made after the attempt began says nothing about its time."""
+    accept(conn, [new_item(key) for key in "abcd"], None, now=1)
+    (first,) = claim(conn, 1, now=1)
+    settle(conn, [(first, uncertain())], now=1)
+    assert doubts(conn)[0].after_event is None
+    (second,) = claim(conn, 1, now=1)
+    settle(conn, [(second, created(77))], now=1)
+    third, fourth = claim(conn, 2, now=1)
+    settle(conn, [(third, created(78)), (fourth, uncertain())], now=1)
+    assert [one.after_event for one in doubts(conn)] == [None, 77]
+
+
 def test_events_are_owned_by_the_items_that_made_them(conn: sqlite3.Connection) -> None:
     """Of the asked ones those that belong to an item, with the time when its attempt had ended."""
     accept(conn, [new_item("a")], None, now=1)
