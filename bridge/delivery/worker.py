@@ -191,9 +191,22 @@ class DeliveryWorker:
     def _place_is_free(self, item: Claimed, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
         self._ready.ended(item)
+        if task.cancelled() or task.exception() is not None:
+            self._broke_off(item, task)
         if not self._gate.shut:
             self._begin_ready()
         self._news.set()
+
+    def _broke_off(self, item: Claimed, task: "asyncio.Task[None]") -> None:
+        """The task brought no answer: cut off at the stop, cancelled by something that it waited for, or a defect.
+
+        Its item must not stay `sending`, where nobody looks for it before the next start.
+        """
+        error = None if task.cancelled() else task.exception()
+        log.error("delivery-broke-off", key=item.key, exc_info=error)
+        answer = Answer(meaning=Meaning.UNCERTAIN, reason=Reason.CRASHED_WHILE_SENDING)
+        settlement = decide(item, answer, self._patience, now=self._now(), chance=0.0)
+        self._ended.append(Ended(item, settlement, 0.0))
 
     async def _wait(self) -> None:
         if self._ended:

@@ -313,6 +313,35 @@ async def test_a_defect_while_posting_is_uncertain_and_stops_nobody(tmp_path: Pa
         await until(settled(ledger, "uncertain", 1))
 
 
+async def test_a_delivery_that_is_cancelled_is_uncertain_and_not_forgotten(tmp_path: Path) -> None:
+    """Something that was waited for was cancelled, and the task with it: nobody may wait for its answer for ever."""
+
+    def cancelled(subject: str) -> Answer:
+        if subject == "a":
+            raise asyncio.CancelledError
+        return CREATED
+
+    poster, time = Poster(cancelled), Time()
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        await accept(ledger, *"ab")
+        worker.knock()
+        await until(settled(ledger, "created", 1))
+        await until(settled(ledger, "uncertain", 1))
+
+
+async def test_a_defect_after_posting_is_uncertain_and_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception between the answer and its writing down leaves no item `sending` for ever."""
+    monkeypatch.setattr("bridge.delivery.worker.after", lambda *_, **__: 1 / 0)
+    poster, time = Poster(), Time()
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        await accept(ledger, "a")
+        worker.knock()
+        await until(settled(ledger, "uncertain", 1))
+    assert poster.posted == ["a"]
+
+
 async def test_a_disk_that_is_full_at_the_start_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
