@@ -17,7 +17,7 @@ from bridge.intake.imap.after_delivery import ALARM_AFTER, by_folder, wait_after
 from bridge.intake.imap.after_delivery_folder import Results, carry_out
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
-from bridge.intake.imap.keeper import SLACK, unexpected
+from bridge.intake.imap.keeper import SLACK, is_asked_to_end, unexpected
 from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.retry import RetryTimes, wait_before
 from bridge.intake.imap.sign_in_gate import SignInGate
@@ -90,6 +90,10 @@ class AfterDeliveryKeeper:
         except BridgeError as error:
             kind = Kind.STATE_FILE if isinstance(error, StateFileError) else Kind.UNEXPECTED
             return MailServerError(kind, error.message, hint=error.hint)
+        except asyncio.CancelledError as error:
+            if is_asked_to_end():
+                raise
+            return unexpected(error)
         except Exception as error:  # noqa: BLE001 - a defect here must not end the watching of the mailbox
             return unexpected(error)
         return None

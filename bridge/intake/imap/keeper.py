@@ -2,6 +2,7 @@
 begin anew.
 """
 
+import asyncio
 import math
 import random
 import time
@@ -104,6 +105,10 @@ class ConnectionKeeper:
             return MailServerError(Kind.STATE_FILE, error.message, hint=error.hint)
         except BridgeError as error:
             return MailServerError(Kind.UNEXPECTED, error.message, hint=error.hint)
+        except asyncio.CancelledError as error:
+            if is_asked_to_end():
+                raise
+            return unexpected(error)
         except Exception as error:  # noqa: BLE001 - a defect in one mailbox must not end the others
             return unexpected(error)
 
@@ -216,7 +221,16 @@ class ConnectionKeeper:
         metrics.IMAP_FAILURES.labels(mailbox=self._mailbox.name, kind=failure.kind.value).inc()
 
 
-def unexpected(error: Exception) -> MailServerError:
+def is_asked_to_end() -> bool:
+    """Whether somebody cancels this task, and not only something that it waited for was cancelled.
+
+    A keeper that took the one for the other would end in silence, and its mailbox would be deaf.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def unexpected(error: BaseException) -> MailServerError:
     """Where it happened, not what its words are: they may hold mail."""
     frames = extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
