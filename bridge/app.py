@@ -120,8 +120,8 @@ class Application:
             mark=self._config.acd.mark,
         )
         self.parts = Parts(ledger=ledger, worker=worker, reconciler=reconciler, mailboxes=())
-        self._run("pressure", self._keep_pressure(ledger), vital=True)
-        self._run("retention", self._forget_old(ledger), vital=False)
+        self._run("pressure", self._keep_pressure(ledger))
+        self._run("retention", self._forget_old(ledger))
         await self._build_webhooks(acceptance)
         self._build_mailboxes(acceptance)
         await self._build_admin()
@@ -152,8 +152,8 @@ class Application:
         reconciler = Reconciler(
             ledger, client, poster, acd=acd, clocks=clocks, news=doubt, knock=worker.knock
         )
-        self._run("reconciliation", reconciler.run(), vital=True)
-        self._run("delivery", worker.run(), vital=True)
+        self._run("reconciliation", reconciler.run())
+        self._run("delivery", worker.run())
         self._closers.add("requests under way", partial(worker.stop, DRAIN_WITHIN_SECONDS))
         return worker, reconciler
 
@@ -180,7 +180,7 @@ class Application:
             for mailbox in self._config.mailbox
         ]
         tasks = [
-            self._begin(f"mailbox {mailbox.name}", intake.run(), vital=False)
+            self._begin(f"mailbox {mailbox.name}", intake.run())
             for mailbox, intake in zip(self._config.mailbox, self.parts.mailboxes, strict=True)
         ]
         self._closers.add("mailboxes", partial(_cancel, *tasks))
@@ -193,23 +193,24 @@ class Application:
         self._closers.add("admin pages", server.close)
         await server.start()
 
-    def _run(self, name: str, work: Coroutine[Any, Any, None], *, vital: bool) -> None:
-        """Run a part as a task of its own. A vital one that ends by itself ends the bridge."""
-        self._closers.add(name, partial(_cancel, self._begin(name, work, vital=vital)))
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run a part as a task of its own, until it is cancelled."""
+        self._closers.add(name, partial(_cancel, self._begin(name, work)))
 
-    def _begin(self, name: str, work: Coroutine[Any, Any, None], *, vital: bool) -> "asyncio.Task[None]":
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
-        task.add_done_callback(partial(self._part_ended, vital=vital))
+        task.add_done_callback(self._part_ended)
         return task
 
-    def _part_ended(self, task: "asyncio.Task[None]", *, vital: bool) -> None:
-        if task.cancelled():
-            return
-        error = task.exception()
+    def _part_ended(self, task: "asyncio.Task[None]") -> None:
+        """No part ends by itself. One that does would be missed by nobody, so the bridge ends and is started anew."""
+        error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("part-crashed", part=task.get_name(), exc_info=error)
-        if vital and not self._stopping and not self.failed.done():
-            self.failed.set_exception(error or RuntimeError(f"{task.get_name()} ended by itself"))
+        if self._stopping or self.failed.done():
+            return
+        how = "was cancelled, and nobody had asked for it" if task.cancelled() else "ended by itself"
+        self.failed.set_exception(error or RuntimeError(f"{task.get_name()} {how}"))
 
     def alive(self) -> bool:
         """Whether every loop turns; what systemd's watchdog is told."""
@@ -257,6 +258,8 @@ class Application:
                     pass
             except StateFileError as error:
                 log.error("state-file-failed", problem=error.message, hint=error.hint)
+            except Exception:
+                log.exception("retention-failed", hint="old items stay for another hour; please report it")
             await asyncio.sleep(FORGET_EVERY_SECONDS)
 
     def _webhooks_status(self) -> list[dict[str, Any]]:
