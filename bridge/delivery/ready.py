@@ -1,7 +1,7 @@
 """Items that are claimed ahead of the free places, and which of them goes next."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from bridge.ledger.item import Claimed
 from bridge.ledger.lanes import HISTORY, history_places
@@ -27,6 +27,9 @@ class Ready:
 
     def __len__(self) -> int:
         return len(self._live) + len(self._history)
+
+    def __iter__(self) -> Iterator[Claimed]:
+        return iter([*self._live, *self._history])
 
     def add(self, items: Iterable[Claimed]) -> None:
         """These were claimed."""

@@ -71,8 +71,10 @@ class DeliveryWorker:
         self._news = asyncio.Event()
         self._stopping = False
         self._ready = Ready(concurrency)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], Claimed] = {}
         self._ended: list[Ended] = []
+        self._turn_failed = False
+        """Whether the last turn raised; nobody knows then whether it is on disk nevertheless."""
         self._finished = asyncio.Event()
         self.ticked_at = self._clocks.monotonic()
         """When the loop last turned, on the monotonic clock; for the watchdog."""
@@ -137,25 +139,33 @@ class DeliveryWorker:
         self._begin_ready()
         ended, self._ended = self._ended, []
         back, (limit, history) = self._not_to_be_begun(), self._wanted()
-        if not (ended or back or limit):
+        if not (ended or back or limit or self._turn_failed):
             return
         try:
             settled = [(one.item, one.settlement) for one in ended]
-            claimed = await self._ledger.turn(settled, limit, now=self._now(), history=history, back=back)
+            claimed = await self._ledger.turn(
+                settled, limit, now=self._now(), history=history, back=back, in_hand=self._in_hand()
+            )
         except StateFileGoneError:
             raise
         except StateFileError as error:
+            self._turn_failed = True
             self._ended = ended + self._ended
             self._ready.add(back)
             log.error("state-file-failed", problem=error.message, hint=error.hint)
             await asyncio.sleep(STATE_FILE_PAUSE_SECONDS)
             return
+        self._turn_failed = False
         self._ready.add(claimed)
         self._begin_ready()
         for one in ended:
             self._tell(one)
         if any(one.settlement.state is ItemState.UNCERTAIN for one in ended):
             self._doubt.set()
+
+    def _in_hand(self) -> list[Claimed] | None:
+        """After a turn that failed: all that is claimed as far as we know, so that what is not can be told from it."""
+        return [*self._under_way.values(), *self._ready] if self._turn_failed else None
 
     def _not_to_be_begun(self) -> list[Claimed]:
         """What was claimed ahead and must wait in the state file: the bridge stops, or nothing passes the gate."""
@@ -185,11 +195,11 @@ class DeliveryWorker:
     def _begin(self, item: Claimed) -> None:
         self._pace = self._pace.spent(self._clocks.monotonic())
         task = asyncio.create_task(self._deliver(item, probing=self._gate.shut), name=f"deliver {item.key}")
-        self._under_way.add(task)
+        self._under_way[task] = item
         task.add_done_callback(partial(self._place_is_free, item))
 
     def _place_is_free(self, item: Claimed, task: "asyncio.Task[None]") -> None:
-        self._under_way.discard(task)
+        self._under_way.pop(task, None)
         self._ready.ended(item)
         if task.cancelled() or task.exception() is not None:
             self._broke_off(item, task)

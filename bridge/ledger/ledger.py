@@ -86,16 +86,26 @@ class Ledger:
         now: int,
         history: int | None = None,
         back: Sequence[Claimed] = (),
+        in_hand: Sequence[Claimed] | None = None,
     ) -> list[Claimed]:
         """One turn of the delivery, in one transaction: write down how attempts ended, then claim due items.
 
         Live items go first; `history` bounds how many of the second lane are claimed. `back` are claimed items
-        whose requests were never begun.
+        whose requests were never begun. After a turn that raised, it is safe to settle the same again, and
+        `in_hand` is everything else that is claimed: whatever that turn claimed nevertheless is taken back.
 
         The claimed items' attempts are on disk when this returns, before any request is sent.
         """
         return await self._writer.write(
-            partial(outbox.turn, settled=settled, limit=limit, now=now, history=history, back=back)
+            partial(
+                outbox.turn,
+                settled=settled,
+                limit=limit,
+                now=now,
+                history=history,
+                back=back,
+                in_hand=in_hand,
+            )
         )
 
     async def doubts(self) -> list[Doubt]:

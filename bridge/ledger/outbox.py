@@ -25,6 +25,7 @@ _BEGIN_ATTEMPTS = """
     SELECT id, attempts, ?, digest, (SELECT acd_event_id FROM items WHERE state = 'created' ORDER BY id DESC LIMIT 1)
     FROM items WHERE id IN (SELECT value FROM json_each(?))
 """
+_UNHEARD = "SELECT id FROM items WHERE state = 'sending' AND id NOT IN (SELECT value FROM json_each(?))"
 _TAKE_BACK_ATTEMPTS = """
     DELETE FROM attempts
     WHERE ended_at IS NULL AND item_id IN (SELECT value FROM json_each(?))
@@ -48,18 +49,21 @@ _END_ATTEMPTS = f"""{_SETTLED}
     UPDATE attempts SET ended_at = :now, outcome = settled.outcome, reason = settled.reason,
         http_status = settled.http_status, words = settled.words, acd_event_id = settled.acd_event_id
     FROM settled WHERE attempts.item_id = settled.id AND attempts.number = settled.number
+        AND attempts.ended_at IS NULL
 """
 _MOVE_ITEMS = f"""{_SETTLED}
     UPDATE items SET state = settled.state, reason = settled.reason, detail = settled.words,
         due_at = settled.due_at, tries = items.tries + settled.counts, settled_at = settled.settled_at,
         acd_event_id = coalesce(settled.acd_event_id, items.acd_event_id)
-    FROM settled WHERE items.id = settled.id
+    FROM settled WHERE items.id = settled.id AND items.state = 'sending' AND items.attempts = settled.number
 """
 _RECORD_DUPLICATES = f"""{_SETTLED}
     INSERT INTO duplicates (acd_event_id, item_id, first_item_id, at)
     SELECT acd_event_id, id, (SELECT min(first.id) FROM items AS first
         WHERE first.acd_event_id = settled.acd_event_id AND first.state = 'created'), :now
-    FROM settled WHERE state = 'updated' AND acd_event_id IS NOT NULL
+    FROM settled WHERE state = 'updated' AND acd_event_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM duplicates AS noted
+        WHERE noted.item_id = settled.id AND noted.acd_event_id = settled.acd_event_id)
 """
 _GIVE_TURNS = f"""
     UPDATE items SET turn = 1 WHERE turn = 0 AND id IN (
@@ -76,12 +80,18 @@ def turn(
     now: int,
     history: int | None = None,
     back: Sequence[Claimed] = (),
+    in_hand: Sequence[Claimed] | None = None,
 ) -> list[Claimed]:
-    """One turn of the delivery: write down what ended, take back what was not begun, claim what may be begun."""
+    """One turn of the delivery: write down what ended, take back what was not begun, claim what may be begun.
+
+    `in_hand` is given after a turn whose outcome is unknown; see `take_back_unheard`.
+    """
     if settled:
         settle(conn, settled, now)
     if back:
         take_back(conn, back)
+    if in_hand is not None:
+        take_back_unheard(conn, in_hand)
     return claim(conn, limit, now, history) if limit > 0 else []
 
 
@@ -105,7 +115,20 @@ def claim(conn: sqlite3.Connection, limit: int, now: int, history: int | None = 
 
 def take_back(conn: sqlite3.Connection, items: Sequence[Claimed]) -> None:
     """Items that were claimed and whose requests surely were not begun are as if they had not been claimed."""
-    ids = orjson.dumps([item.id for item in items]).decode()
+    _take_back(conn, [item.id for item in items])
+
+
+def take_back_unheard(conn: sqlite3.Connection, in_hand: Sequence[Claimed]) -> None:
+    """Take back what was claimed and the delivery never heard of, since the answer to that turn was lost.
+
+    `in_hand` is all that it has under way or is about to begin. Nobody else claims, so the rest was not begun.
+    """
+    known = orjson.dumps([item.id for item in in_hand]).decode()
+    _take_back(conn, [row["id"] for row in conn.execute(_UNHEARD, (known,)).fetchall()])
+
+
+def _take_back(conn: sqlite3.Connection, item_ids: Sequence[int]) -> None:
+    ids = orjson.dumps(item_ids).decode()
     conn.execute(_TAKE_BACK_ATTEMPTS, (ids,))
     conn.execute(_TAKE_BACK_ITEMS, (ids,))
 
@@ -142,7 +165,10 @@ def _claimed(row: sqlite3.Row) -> Claimed | None:
 
 
 def settle(conn: sqlite3.Connection, settled: Sequence[tuple[Claimed, Settlement]], now: int) -> None:
-    """Write down how attempts ended and where their items stand now."""
+    """Write down how attempts ended and where their items stand now.
+
+    Safe to do twice, where nobody knows whether it is done: what became of an item since then stands.
+    """
     batch = [_settled(item, settlement, now) for item, settlement in settled]
     values = {"settled": orjson.dumps(batch).decode(), "now": now}
     conn.execute(_END_ATTEMPTS, values)

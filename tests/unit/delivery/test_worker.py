@@ -197,6 +197,33 @@ async def test_an_answer_is_kept_until_the_state_file_takes_it(
     assert poster.posted == ["a"]
 
 
+async def test_a_turn_that_is_on_disk_although_it_failed_leaves_nothing_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit's answer was lost: what was claimed is claimed again, what was settled is settled once."""
+    monkeypatch.setattr("bridge.delivery.worker.STATE_FILE_PAUSE_SECONDS", 0)
+    poster, time = Poster(), Time()
+    path = tmp_path / "state.db"
+    async with working(path, poster, time, concurrency=1) as (ledger, worker):
+        real, lost = ledger.turn, 0
+
+        async def losing(*args: Any, **others: Any) -> list[Claimed]:
+            nonlocal lost
+            claimed = await real(*args, **others)
+            if lost < 4 and (claimed or args[0]):
+                lost += 1
+                raise StateFileError("the disk failed")
+            return claimed
+
+        monkeypatch.setattr(ledger, "turn", losing)
+        await accept(ledger, *"abc")
+        worker.knock()
+        await until(settled(ledger, "created", 3))
+    assert lost == 4
+    assert poster.posted == ["a", "b", "c"]
+    assert [attempts_of(path, key) for key in "abc"] == [("created", 1)] * 3
+
+
 def attempts_of(path: Path, key: str) -> tuple[str, int]:
     """The item's state, and how many attempts the state file knows of it."""
     item = look(path, partial(queries.item, key=key))

@@ -6,6 +6,7 @@ from bridge.ledger import queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.item import ItemFilter, Settlement
 from bridge.ledger.lanes import DUE
+from bridge.ledger.operating import retry
 from bridge.ledger.outbox import claim, recover, settle, turn
 from bridge.ledger.state import ItemState
 from bridge.reason import Reason
@@ -73,6 +74,40 @@ def test_items_accepted_later_join_the_queue_of_their_conversation(conn: sqlite3
     assert claim(conn, 8, now=2) == []
     settle(conn, [(first, created(1))], now=3)
     assert keys_of(claim(conn, 8, now=3)) == ["b"]
+
+
+@pytest.mark.parametrize("ending", [created(1), updated(1), dead(), later(due_at=2), uncertain()])
+def test_a_settlement_may_be_written_twice(conn: sqlite3.Connection, ending: Settlement) -> None:
+    """Where nobody knows whether it is on disk it is written again, and that changes nothing."""
+    accept(conn, [new_item(key, conversation="one") for key in "ab"], None, now=1)
+    (item,) = claim(conn, 1, now=1)
+    settle(conn, [(item, ending)], now=2)
+    before = list(conn.iterdump())
+    settle(conn, [(item, ending)], now=3)
+    assert list(conn.iterdump()) == before
+
+
+def test_a_settlement_written_twice_does_not_touch_what_came_after_it(conn: sqlite3.Connection) -> None:
+    """The item was claimed again, or an operator has decided about it: that stands."""
+    accept(conn, [new_item("a"), new_item("b")], None, now=1)
+    first, second = claim(conn, 2, now=1)
+    ended = [(first, later(due_at=2)), (second, dead())]
+    settle(conn, ended, now=2)
+    claim(conn, 1, now=2)
+    retry(conn, ["b"], now=2)
+    before = list(conn.iterdump())
+    settle(conn, ended, now=3)
+    assert list(conn.iterdump()) == before
+
+
+def test_what_was_claimed_unheard_is_taken_back(conn: sqlite3.Connection) -> None:
+    """The answer to a claim was lost: its items are pending again, those in hand stay under way."""
+    accept(conn, [new_item(key) for key in "abc"], None, now=1)
+    in_hand = claim(conn, 1, now=1)
+    claim(conn, 2, now=1)
+    assert keys_of(turn(conn, [], 8, now=2, in_hand=in_hand)) == ["b", "c"]
+    numbers = conn.execute("SELECT number FROM attempts").fetchall()
+    assert [row["number"] for row in numbers] == [1, 1, 1]
 
 
 def test_a_settled_item_tells_its_outcome(conn: sqlite3.Connection) -> None:
