@@ -70,7 +70,14 @@ class Reconciler:
                     await self._news.wait()
 
     async def _round(self) -> float:
-        """Look once; how many seconds to wait until the next look."""
+        """Look once; how many seconds to wait until the next look. A defect with the doubts stops nobody else."""
+        try:
+            return await self._look()
+        except Exception:
+            log.exception("reconciliation-crashed")
+            return self._unreadable("defect", "uncertain items wait, all others go on; please report it")
+
+    async def _look(self) -> float:
         try:
             doubts = await self._ledger.doubts()
             missing = await self._look_for(doubts) if doubts else []

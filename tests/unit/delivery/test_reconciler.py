@@ -10,6 +10,7 @@ from bridge.acd.record import AcdEvent
 from bridge.acd.request import CreateRequest
 from bridge.config.acd import Acd
 from bridge.delivery.clocks import Clocks
+from bridge.delivery.reconcile import find_events
 from bridge.delivery.reconciler import Reconciler
 from bridge.event import EventDraft
 from bridge.ledger.ledger import Ledger
@@ -111,6 +112,20 @@ async def test_an_item_that_is_beyond_it_stops_nobody(tmp_path: Path) -> None:
     """A defect with one item is logged; that item waits for an operator, and the others go on."""
     states = await reconciled(tmp_path / "state.db", Client(), "beyond it", "Printer")
     assert (states["beyond it"], states["pending"]) == ("uncertain", "1")
+
+
+async def test_a_defect_while_looking_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the list holds may be beyond our foresight: it is logged and looked at again, and the bridge goes on."""
+    tries = 0
+
+    def failing(*arguments: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        return find_events(*arguments) if tries > 1 else 1 / 0
+
+    monkeypatch.setattr("bridge.delivery.reconciler.find_events", failing)
+    states = await reconciled(tmp_path / "state.db", Client(listed("Printer")), "Printer")
+    assert states["created"] == "1"
 
 
 async def test_a_list_that_cannot_be_read_is_read_later(tmp_path: Path) -> None:
