@@ -79,6 +79,18 @@ IMAP_IDLE_MISSED = Counter(
     ["mailbox"],
     registry=REGISTRY,
 )
+IMAP_UNWATCHED = Gauge(
+    "acd_bridge_imap_unwatched_folders",
+    "Folders of the mailbox whose last good look is so old that the log alarmed (`mailbox-unwatched`).",
+    ["mailbox"],
+    registry=REGISTRY,
+)
+IMAP_RECEIVED = Counter(
+    "acd_bridge_imap_received_bytes",
+    "Bytes that the mail server sent for the mailbox, without those of TLS.",
+    ["mailbox"],
+    registry=REGISTRY,
+)
 IMAP_FAILURES = Counter(
     "acd_bridge_imap_failures",
     "Connections that ended in a failure, by kind.",
@@ -103,6 +115,12 @@ WEBHOOK_REQUESTS = Counter(
 TOKEN_EXPIRES = Gauge(
     "acd_bridge_oauth_token_expiry_timestamp_seconds",
     "When the access token of a mailbox that signs in with OAuth ends; it is renewed before.",
+    ["mailbox"],
+    registry=REGISTRY,
+)
+SECRET_EXPIRES = Gauge(
+    "acd_bridge_oauth_secret_expiry_timestamp_seconds",
+    "When the mailbox's client secret, key or refresh token ends, as `oauth.secret_expires` has it.",
     ["mailbox"],
     registry=REGISTRY,
 )

@@ -1,5 +1,6 @@
 """Sign-in with OAuth 2.0, as the configuration has it."""
 
+from datetime import date
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -33,6 +34,11 @@ class OAuth(Table):
     )
     refresh_token: Secret | None = Field(
         None, description="Google: a refresh token of the account, beside `client_id` and `client_secret`."
+    )
+    secret_expires: date | None = Field(
+        None,
+        description="The day on which the first of these secrets ends, as the provider shows it (`2027-03-01`). The "
+        "log warns 14 and 7 days before, and alarms on the last day and after it.",
     )
     token_url: SafeUrl | None = Field(
         None, description="Where tokens are asked for; the provider's where it is not given."

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -46,6 +47,7 @@ _PLAIN: dict[Any, str] = {
     int: "whole number",
     float: "number",
     bool: "`true` or `false`",
+    date: "date",
     Path: "path",
     Secret: "secret",
     Address: "HOST:PORT",

@@ -4,6 +4,7 @@ The connections that watch stay read-only.
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -101,7 +102,7 @@ class AfterDeliveryKeeper:
     async def _work(self, batch: Sequence[MailAction]) -> None:
         self._expect(self._mailbox.timeout * 10 * (1 + len(self._mailbox.folders)))
         async with self._gate.passing():
-            connection = await open_connection(self._mailbox, self._gate.tokens)
+            connection = await open_connection(self._mailbox, self._gate.tokens, self._gate.received)
         async with connection:
             connection.on_answer = lambda: self._expect(2 * self._mailbox.timeout)
             idle_since = time.monotonic()
@@ -165,9 +166,8 @@ class AfterDeliveryKeeper:
 
     def _tell_failure(self, failure: MailServerError, seconds: float) -> None:
         metrics.IMAP_FAILURES.labels(mailbox=self._mailbox.name, kind=failure.kind.value).inc()
-        alarms = self._failures >= ALARM_AFTER or failure.kind in {Kind.UNEXPECTED, Kind.STATE_FILE}
-        tell = self._log.error if alarms else self._log.warning
-        tell(
+        self._log.log(
+            level_of(failure.kind, self._failures),
             "mail-actions-wait",
             kind=failure.kind.value,
             error=failure.message,
@@ -180,6 +180,13 @@ class AfterDeliveryKeeper:
 
     def _now(self) -> int:
         return round(self._clock() * 1000)
+
+
+def level_of(kind: Kind, failures: int) -> int:
+    """How loud a failure is told after so many in a row: once when they begin, once more where they last."""
+    if failures == ALARM_AFTER or (failures == 1 and kind in {Kind.UNEXPECTED, Kind.STATE_FILE}):
+        return logging.ERROR
+    return logging.WARNING if failures == 1 else logging.INFO
 
 
 def _without_place(action: MailAction) -> Ended:

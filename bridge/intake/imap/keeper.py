@@ -3,6 +3,7 @@ begin anew.
 """
 
 import asyncio
+import logging
 import math
 import random
 import time
@@ -60,6 +61,8 @@ class ConnectionKeeper:
         self._fraction = fraction
         self._failures = 0
         self._not_connected = 0
+        self._told: set[Kind] = set()
+        """What was told since the last good look, and is no news when it comes again."""
         self._slice = IdleSlice(mailbox.idle_slice)
         self._alive_until = time.monotonic() + SLACK
         self._log = log.bind(mailbox=mailbox.name)
@@ -117,7 +120,7 @@ class ConnectionKeeper:
         self._expect(math.inf)
         async with self._gate.passing():
             self._expect(self._mailbox.timeout * 10 + 2 * SECONDS)
-            connection = await open_connection(self._mailbox, self._gate.tokens)
+            connection = await open_connection(self._mailbox, self._gate.tokens, self._gate.received)
         async with connection:
             connection.on_answer = lambda: self._expect(2 * self._mailbox.timeout)
             self._log.info(
@@ -130,6 +133,7 @@ class ConnectionKeeper:
             while True:
                 due = time.monotonic() + self._mailbox.poll
                 await self._look_at_all(connection, by_poll=by_poll)
+                self._told.clear()
                 if await self._go_back(connection):
                     by_poll = False
                     continue
@@ -213,9 +217,20 @@ class ConnectionKeeper:
         if isinstance(failure, GateClosed):  # told already, by the connection that tried
             return
         self._count(failure)
-        alarms = failure.kind in SOMEBODY_MUST_ACT or failure.kind in ALARMING
-        tell = self._log.error if alarms else self._log.warning
-        tell(failure.kind.value, error=failure.message, hint=failure.hint, retry_in=round(seconds, 1))
+        self._log.log(
+            self._level(failure.kind),
+            failure.kind.value,
+            error=failure.message,
+            hint=failure.hint,
+            retry_in=round(seconds, 1),
+        )
+
+    def _level(self, kind: Kind) -> int:
+        """An outage is told once, not at each try; `bridge.intake.imap.lookout` alarms where it lasts."""
+        if kind in self._told:
+            return logging.INFO
+        self._told.add(kind)
+        return logging.ERROR if kind in SOMEBODY_MUST_ACT or kind in ALARMING else logging.WARNING
 
     def _count(self, failure: MailServerError) -> None:
         metrics.IMAP_FAILURES.labels(mailbox=self._mailbox.name, kind=failure.kind.value).inc()

@@ -12,6 +12,7 @@ from bridge.intake.imap.after_delivery_keeper import AfterDeliveryKeeper
 from bridge.intake.imap.folder_watch import FolderWatch
 from bridge.intake.imap.host_gates import HostGates
 from bridge.intake.imap.keeper import ConnectionKeeper
+from bridge.intake.imap.lookout import Lookout
 from bridge.intake.imap.retry import RetryTimes
 from bridge.intake.imap.secret_digest import secret_digest
 from bridge.intake.imap.sign_in_gate import SignInGate
@@ -50,11 +51,13 @@ class MailboxIntake:
         self._watches = [
             FolderWatch(mailbox, folder, handover, rules=rules, clock=clock) for folder in mailbox.folders
         ]
+        self._lookout = Lookout(mailbox, [watch.report for watch in self._watches], clock=clock)
         hosts = hosts or HostGates([mailbox])
         gate = SignInGate(
             partial(secret_digest, mailbox),
             host=hosts.gate(mailbox),
             tokens=token_source(mailbox, refresh_tokens),
+            received=self._lookout.traffic.received,
         )
         self._keepers: list[ConnectionKeeper | AfterDeliveryKeeper] = [
             ConnectionKeeper(mailbox, group, gate, times=times or RetryTimes())
@@ -69,6 +72,7 @@ class MailboxIntake:
         """Until cancelled; every connection is closed then. A failure of one folder never ends it."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._lookout.run())
                 for keeper in self._keepers:
                     tasks.create_task(keeper.run())
         finally:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -20,6 +20,13 @@ from bridge.intake.imap.token import token_for, token_source
 from bridge.intake.imap.xoauth2 import error_told, token_refusal, way_with_token
 from bridge.intake.oauth.source import TokenSource
 
+Received = Callable[[int], None]
+"""Told how many bytes came, each time that some did."""
+
+
+def uncounted(_: int) -> None:
+    """Commands count nothing."""
+
 
 class Reached(NamedTuple):
     """A server that has told its capabilities; nobody is signed in yet."""
@@ -28,22 +35,24 @@ class Reached(NamedTuple):
     protocol: ImapProtocol
 
 
-async def open_connection(mailbox: Mailbox, tokens: TokenSource | None = None) -> Connection:
+async def open_connection(
+    mailbox: Mailbox, tokens: TokenSource | None = None, received: Received = uncounted
+) -> Connection:
     """Connect and sign in. Raises MailServerError; then nothing is left open.
 
     `tokens` is where a mailbox with OAuth gets its token. One is made for this connection where none is
-    given, which then knows the configured refresh token only.
+    given, which then knows the configured refresh token only. `received` is told of the bytes that come.
     """
-    reached = await reach(mailbox)
+    reached = await reach(mailbox, received)
     with _cut_where_it_fails(reached.connection):
         await sign_in(reached, mailbox, tokens or token_source(mailbox, None))
     return reached.connection
 
 
-async def reach(mailbox: Mailbox) -> Reached:
+async def reach(mailbox: Mailbox, received: Received = uncounted) -> Reached:
     """Connect as far as sign-in. Raises MailServerError; then nothing is left open."""
     keep_library_silent()
-    protocol = await _connect(mailbox)
+    protocol = await _connect(mailbox, received)
     connection = Connection(protocol, mailbox.timeout)
     with _cut_where_it_fails(connection):
         await _await_greeting(connection, protocol, mailbox)
@@ -95,14 +104,14 @@ async def _greeting(protocol: ImapProtocol) -> bytes:
     return await protocol.greeting
 
 
-async def _connect(mailbox: Mailbox) -> ImapProtocol:
+async def _connect(mailbox: Mailbox, received: Received) -> ImapProtocol:
     loop = asyncio.get_running_loop()
     context = await asyncio.to_thread(tls_context, mailbox.ca_file) if mailbox.security == "tls" else None
     place = f"{mailbox.host}:{mailbox.actual_port()}"
     try:
         async with asyncio.timeout(mailbox.timeout):
             _, protocol = await loop.create_connection(
-                lambda: ImapProtocol(loop), mailbox.host, mailbox.actual_port(), ssl=context
+                lambda: ImapProtocol(loop, received), mailbox.host, mailbox.actual_port(), ssl=context
             )
     except TimeoutError as error:
         raise MailServerError(

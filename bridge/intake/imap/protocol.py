@@ -35,8 +35,11 @@ def keep_library_silent() -> None:
 class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library has no types
     """What the server says, sorted: answers to the command in progress, news, and the connection's end."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, received: Callable[[int], None] = lambda _: None
+    ) -> None:
         super().__init__(loop)
+        self._received = received
         self.greeting: asyncio.Future[bytes] = loop.create_future()
         self.dead: asyncio.Future[MailServerError] = loop.create_future()
         """Done with the reason once the connection is lost. Every wait races with it."""
@@ -66,7 +69,8 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
             connected.setsockopt(level, name, value)
 
     def data_received(self, d: bytes) -> None:
-        """Split and sort. Whatever goes wrong here ends this connection, with the reason kept."""
+        """Count, split and sort. Whatever goes wrong here ends this connection, with the reason kept."""
+        self._received(len(d))
         try:
             self._splitter.feed(d)
         except MailServerError as failure:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.host_gates import HostGate
+from bridge.intake.imap.open_connection import Received, uncounted
 from bridge.intake.oauth.source import TokenSource
 
 LOOK_AGAIN = 10.0
@@ -45,7 +46,10 @@ class SignInGate:
         *,
         host: HostGate | None = None,
         tokens: TokenSource | None = None,
+        received: Received = uncounted,
     ) -> None:
+        self.received = received
+        """Told of the bytes that the mailbox's connections receive."""
         self.tokens = tokens
         """Where the access token comes from; None for a mailbox with a password."""
         self._lock = asyncio.Lock()

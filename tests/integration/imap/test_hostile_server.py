@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.config.mailbox import Mailbox
 from bridge.intake.imap.failure import Kind, MailServerError
@@ -14,6 +16,7 @@ from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.probe import probe
 from bridge.intake.imap.retry import RetryTimes
 from bridge.intake.imap.window_reader import MAX_STRIKES
+from bridge.metrics import REGISTRY
 from bridge.testing.handover import FakeHandover
 from tests.integration.imap.conftest import watching
 from tests.integration.imap.hostile import HostileServer, fetch_line, hostile
@@ -310,6 +313,40 @@ async def test_servers_that_want_to_know_who_comes() -> None:
         told = [command.split(" ")[0] for command in server.commands]
         assert told.index("ID") < told.index("EXAMINE")
         assert '"name" "acd-bridge"' in server.commands[told.index("ID")]
+
+
+async def test_an_outage_is_one_incident(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is away for long is one warning, one alarm and one recovery, however often it is tried."""
+    monkeypatch.setattr("bridge.intake.imap.incident.OVERDUE", 2.5)
+    monkeypatch.setattr("bridge.intake.imap.incident.POLLS", 0)
+    monkeypatch.setattr("bridge.intake.imap.lookout.EVERY_SECONDS", 0.05)
+    with capture_logs() as lines:
+        async with hostile(uidnext=1) as server, watching(mailbox(server, poll=1)) as watched:
+            await watched.looked()
+            server.login = b"NO [UNAVAILABLE] later"
+            server.push(b"* BYE going down")
+            await until(lambda: "mailbox-unwatched" in names(lines), within=15)
+            tried = server.sign_ins
+            await until(lambda: server.sign_ins > tried + 2, within=15)
+            server.login = b"OK done"
+            await until(lambda: "mailbox-watched-again" in names(lines))
+    loud = [line["event"] for line in lines if line["log_level"] in {"warning", "error"}]
+    assert sorted(loud) == ["connection-lost", "mailbox-unwatched", "server-busy"]
+    assert names(lines).count("mailbox-watched-again") == 1
+
+
+def names(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [line["event"] for line in lines]
+
+
+async def test_bytes_are_counted_by_mailbox() -> None:
+    """What the server sends for a mailbox is counted, on all of its connections."""
+    metric, label = "acd_bridge_imap_received_bytes_total", {"mailbox": "m"}
+    before = REGISTRY.get_sample_value(metric, label) or 0.0
+    async with hostile(uids=[1], uidnext=2) as server, watching(mailbox(server)) as watched:
+        await watched.has("mail-1")
+    counted = (REGISTRY.get_sample_value(metric, label) or 0.0) - before
+    assert len(fetch_line(1)) < counted < 10_000
 
 
 async def test_misses_shorten_the_slices_of_idle() -> None:

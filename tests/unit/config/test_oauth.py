@@ -33,9 +33,14 @@ def config(sign_in: str) -> Config:
     return parse_config(FILE.replace("SIGNIN", sign_in), "test.toml")
 
 
-@pytest.mark.parametrize("sign_in", ['password = "p"', MICROSOFT, ACCOUNT, REFRESH])
+@pytest.mark.parametrize(
+    "sign_in",
+    ['password = "p"', MICROSOFT, ACCOUNT, REFRESH, REFRESH.replace(" }", ", secret_expires = 2027-03-01 }")],
+)
 def test_ways_to_sign_in(sign_in: str) -> None:
-    """A password, Microsoft's client credentials, Google's service account and refresh token are taken."""
+    """A password, Microsoft's client credentials, Google's service account and refresh token are taken, and the day
+    on which a secret ends.
+    """
     assert config(sign_in).mailbox[0].username == "u"
 
 
@@ -47,6 +52,7 @@ def test_ways_to_sign_in(sign_in: str) -> None:
         ('oauth = { provider = "microsoft365", tenant = "t" }', "mailbox[support].oauth", "client_secret, tenant"),
         ('oauth = { provider = "google", tenant = "t" }', "mailbox[support].oauth", "service_account"),
         ('oauth = { provider = "yahoo" }', "mailbox[support].oauth.provider", "microsoft365"),
+        (MICROSOFT.replace(" }", ', secret_expires = "soon" }'), "mailbox[support].oauth.secret_expires", "date"),
         (MICROSOFT.replace(" }", ', token_url = "http://e.org" }'), "mailbox[support].oauth.token_url", "https"),
     ],
 )  # fmt: skip
