@@ -39,6 +39,9 @@ log = structlog.get_logger("bridge.app")
 INTAKE_HINT = (
     "mail stays on its server and helpdesks are asked to come again; see to the ACD, or free some space"
 )
+NOT_CLOSED_HINT = (
+    "it was killed or crashed, or the power failed; nothing is lost, and mail is read with care at first"
+)
 
 STOP_WITHIN_SECONDS = 20.0
 """For everything together; the unit's TimeoutStopSec is longer."""
@@ -105,6 +108,8 @@ class Application:
         BUILD.info({"version": __version__})
         ledger = await Ledger.open(self._config.state.path)
         self._closers.add("state file", ledger.close)
+        if not ledger.closed_before:
+            log.warning("not-closed-before", hint=NOT_CLOSED_HINT)
         await self._set_mail_actions(ledger)
         worker, reconciler = await self._build_delivery(ledger)
         await self._look_at_pressure(ledger)
@@ -175,6 +180,7 @@ class Application:
                 actions=ledger.mail_actions,
                 hosts=hosts,
                 refresh_tokens=ledger.refresh_tokens,
+                readings=ledger.readings,
                 rules=rules,
             )
             for mailbox in self._config.mailbox

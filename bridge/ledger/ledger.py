@@ -3,13 +3,15 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from bridge.cursor import FolderCursor
+from bridge.errors import StateFileError
 from bridge.history import HistoryOrder
-from bridge.ledger import accepting, compact, doubt, holding, orders, outbox, queries, retention
+from bridge.ledger import accepting, compact, doubt, holding, orders, outbox, queries, readings, retention
 from bridge.ledger import places as places_of
 from bridge.ledger.accepting import NO_NOTES, FloodNotes
 from bridge.ledger.doubt import Doubt, Found
@@ -17,6 +19,7 @@ from bridge.ledger.file import ServiceLock, explained, open_for_reading
 from bridge.ledger.item import Claimed, NewItem, Settlement, Stored
 from bridge.ledger.mail_actions import MailActions
 from bridge.ledger.places import Place
+from bridge.ledger.readings import Readings
 from bridge.ledger.refresh_tokens import RefreshTokens
 from bridge.ledger.writer import Writer
 from bridge.points import Point, passing
@@ -36,6 +39,8 @@ class Ledger:
         self._writer = writer
         self._reader = reader
         self._reading = asyncio.Lock()
+        self.closed_before = True
+        """Whether the service before this one has closed the file. If not, it was killed, or something ended it."""
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -52,7 +57,13 @@ class Ledger:
             await writer.close()
             lock.release()
             raise
-        return cls(path, lock, writer, reader)
+        ledger = cls(path, lock, writer, reader)
+        try:
+            ledger.closed_before = await writer.write(readings.opened)
+        except BaseException:
+            await ledger.close()
+            raise
+        return ledger
 
     async def close(self) -> None:
         """Finish what waits, then close.
@@ -62,6 +73,9 @@ class Ledger:
         """
         async with self._reading:
             self._reader.close()
+        # Where this cannot be written the next start is a careful one, and no worse.
+        with suppress(StateFileError):
+            await self._writer.write(readings.closed)
         await self._writer.close()
         self._lock.release()
 
@@ -175,6 +189,11 @@ class Ledger:
     def refresh_tokens(self) -> RefreshTokens:
         """Refresh tokens that token servers gave in place of the configured ones."""
         return RefreshTokens(self._read, self._writer.write)
+
+    @property
+    def readings(self) -> Readings | None:
+        """Where mails are written down before they are read; None where the file was closed before."""
+        return None if self.closed_before else Readings(self._read, self._writer.write)
 
     @property
     def mail_actions(self) -> MailActions:

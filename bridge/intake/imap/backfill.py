@@ -19,6 +19,7 @@ from bridge.intake.imap.first_start import (
     search_criteria,
 )
 from bridge.intake.imap.selected import Selected
+from bridge.intake.imap.suspicion import Suspicion
 from bridge.intake.imap.sync import FIRST_LISTING, MAX_LISTED, Backlog, ListUids, Window, next_listing
 from bridge.intake.imap.window_reader import WindowReader
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
@@ -37,14 +38,20 @@ class FolderHistory:
     """Carries out the order to read old mail of one folder, if there is one."""
 
     def __init__(
-        self, mailbox: Mailbox, folder: str, handover: Handover, rules: ReadingRules = PLAIN
+        self,
+        mailbox: Mailbox,
+        folder: str,
+        handover: Handover,
+        rules: ReadingRules = PLAIN,
+        *,
+        suspicion: Suspicion | None = None,
     ) -> None:
         self.progress = ""
         """Where the last order stands, in words."""
         self._mailbox = mailbox
         self._folder = folder
         self._handover = handover
-        self._reader = WindowReader(mailbox, folder, handover, rules)
+        self._reader = WindowReader(mailbox, folder, handover, rules, suspicion=suspicion)
         self._log = log.bind(mailbox=mailbox.name, folder=folder)
 
     async def begin(self, connection: Connection, selected: Selected, baseline: FolderCursor) -> None:
@@ -89,7 +96,7 @@ class FolderHistory:
             if step is None:
                 break
             order = await self._read(connection, step, order, backlog)
-        self._reader.careful = False
+        await self._reader.all_read()
 
     async def _next_window(
         self, connection: Connection, backlog: Backlog, order: HistoryOrder, wanted: frozenset[int] | None

@@ -19,6 +19,7 @@ from bridge.intake.imap.renumbered import Renumberings, cut_off, wanted_since
 from bridge.intake.imap.report import FolderReport
 from bridge.intake.imap.scan_dates import first_uid_since
 from bridge.intake.imap.selected import Selected
+from bridge.intake.imap.suspicion import Suspicion
 from bridge.intake.imap.sync import (
     FIRST_WINDOW,
     Backlog,
@@ -31,6 +32,8 @@ from bridge.intake.imap.sync import (
 )
 from bridge.intake.imap.window_reader import WindowReader
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
+from bridge.ledger.lanes import HISTORY, LIVE
+from bridge.ledger.readings import Readings
 from bridge.points import Point, passing
 
 HELD_HINT = "`acd-bridge items list --state held` shows them; check some, then release or drop them"
@@ -53,9 +56,13 @@ class FolderWatch:
         folder: str,
         handover: Handover,
         *,
+        readings: Readings | None = None,
         rules: ReadingRules = PLAIN,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        def suspicion(lane: int) -> Suspicion | None:
+            return Suspicion(readings, mailbox.name, folder, lane) if readings else None
+
         self.report = FolderReport(mailbox.name, folder)
         self.progress = False
         """Whether mail was stored since it was last set to False."""
@@ -65,8 +72,8 @@ class FolderWatch:
         self._clock = clock
         self._cursor: FolderCursor | None = None
         self._stores = 0
-        self._reader = WindowReader(mailbox, folder, handover, rules)
-        self._history = FolderHistory(mailbox, folder, handover, rules)
+        self._reader = WindowReader(mailbox, folder, handover, rules, suspicion=suspicion(LIVE))
+        self._history = FolderHistory(mailbox, folder, handover, rules, suspicion=suspicion(HISTORY))
         self._suspected: tuple[Connection, int] | None = None
         """On which connection which other UIDVALIDITY was seen first."""
         self._renumberings = Renumberings()
@@ -87,7 +94,7 @@ class FolderWatch:
             taken += await self._look_once(connection, selected)
             if stores == self._stores:
                 break
-        self._reader.careful = False
+        await self._reader.all_read()
         self.report.looked(self._clock())
         if self._audit_is_due():
             await self._audit(connection, selected)
@@ -182,6 +189,8 @@ class FolderWatch:
                 if isinstance(step, ListUids):
                     backlog.listed(await connection.search(step.first, step.last), step.last)
                     continue
+                if storing and self._reader.suspects:
+                    await storing
                 read = await self._reader.read(connection, step, selected.uidvalidity)
                 backlog.read(read.through, read.size)
                 taken += len(read.mails)

@@ -20,6 +20,7 @@ from bridge.intake.imap.token import token_source
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
 from bridge.intake.oauth.store import RefreshTokens
 from bridge.ledger.mail_actions import MailActions
+from bridge.ledger.readings import Readings
 
 MAX_CONNECTIONS = 8
 """Connections of one mailbox; servers allow about ten to fifteen, which people's own mail programs use
@@ -32,7 +33,8 @@ class MailboxIntake:
 
     The first folders have a connection of their own and are told of new mail at once; from the eighth on they
     share one, and are looked at every `poll` seconds. `hosts` knows the other mailboxes of the same server,
-    `refresh_tokens` keeps rotated ones.
+    `refresh_tokens` keeps rotated ones. With `readings` mails are written down before they are read, until each folder
+    was looked at once.
     """
 
     def __init__(  # noqa: PLR0913 - what the parts of a mailbox need; all but two by keyword
@@ -43,13 +45,15 @@ class MailboxIntake:
         actions: MailActions | None = None,
         hosts: HostGates | None = None,
         refresh_tokens: RefreshTokens | None = None,
+        readings: Readings | None = None,
         rules: ReadingRules = PLAIN,
         clock: Callable[[], float] = time.time,
         times: RetryTimes | None = None,
     ) -> None:
         self._mailbox = mailbox
         self._watches = [
-            FolderWatch(mailbox, folder, handover, rules=rules, clock=clock) for folder in mailbox.folders
+            FolderWatch(mailbox, folder, handover, readings=readings, rules=rules, clock=clock)
+            for folder in mailbox.folders
         ]
         self._lookout = Lookout(mailbox, [watch.report for watch in self._watches], clock=clock)
         hosts = hosts or HostGates([mailbox])

@@ -7,7 +7,8 @@ from hashlib import sha256
 from bridge.intake.handover import Unreadable, Vanished
 from bridge.intake.imap.fetch_response import Fetched
 from bridge.intake.imap.fetch_window import MAX_HEADER
-from bridge.intake.mail.read import read_mail
+from bridge.intake.mail.bare import bare_header
+from bridge.intake.mail.read import digest_of, read_mail
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
 from bridge.message import Kind, Message
 
@@ -18,16 +19,22 @@ itself.
 
 
 def message_of(
-    fetched: Fetched, *, source: str, folder: str, uidvalidity: int, rules: ReadingRules = PLAIN
+    fetched: Fetched,
+    *,
+    source: str,
+    folder: str,
+    uidvalidity: int,
+    rules: ReadingRules = PLAIN,
+    bare: bool = False,
 ) -> Message | Unreadable:
-    """One fetched mail as a message. Never raises."""
+    """One fetched mail as a message; with `bare` from the least of its header. Never raises."""
     header = fetched.sections.get(b"HEADER")
     if header is None:
         return unreadable("the server told no header", fetched.uid, source, folder, uidvalidity, fetched)
     size = fetched.size if fetched.size is not None else len(header)
     try:
         message = read_mail(
-            header,
+            bare_header(header) if bare else header,
             source=source,
             folder=folder,
             uidvalidity=uidvalidity,
@@ -40,6 +47,9 @@ def message_of(
         detail = f"its header could not be read ({type(error).__name__})"
         return unreadable(detail, fetched.uid, source, folder, uidvalidity, fetched)
     notes = _left_out(fetched, header)
+    if bare:
+        message = replace(message, digest=digest_of(header, message.received_at))
+        notes.append("reading it ended the bridge, so that only its sender and subject were read")
     return replace(message, degraded=True, notes=(*message.notes, *notes)) if notes else message
 
 

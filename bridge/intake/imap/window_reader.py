@@ -10,6 +10,7 @@ from bridge.intake.imap.copies import told_apart
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.fetch_window import Headers, fetch_headers
 from bridge.intake.imap.mail_text import with_texts
+from bridge.intake.imap.suspicion import Suspicion, Way
 from bridge.intake.imap.sync import Window
 from bridge.intake.imap.take_in import message_of, unreadable, vanished
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
@@ -36,7 +37,13 @@ class WindowReader:
     """Reads windows of one folder, and remembers which mail breaks the connection."""
 
     def __init__(
-        self, mailbox: Mailbox, folder: str, handover: Handover, rules: ReadingRules = PLAIN
+        self,
+        mailbox: Mailbox,
+        folder: str,
+        handover: Handover,
+        rules: ReadingRules = PLAIN,
+        *,
+        suspicion: Suspicion | None = None,
     ) -> None:
         self.careful = False
         """Whether mails are to be read one by one, until the one to blame is found."""
@@ -45,15 +52,34 @@ class WindowReader:
         self._handover = handover
         self._rules = rules
         self._strikes: dict[int, int] = {}
+        self._suspicion = suspicion
+
+    @property
+    def suspects(self) -> bool:
+        """Whether mails are written down before they are read. Then all that came before must be stored."""
+        return self._suspicion is not None
+
+    async def all_read(self) -> None:
+        """Nothing is left to be read for now, so that no mail is to blame for anything."""
+        self.careful = False
+        if self._suspicion is not None:
+            await self._suspicion.over()
+            self._suspicion = None
 
     async def read(
         self, connection: Connection, window: Window, uidvalidity: int, *, texts: bool = True
     ) -> WindowRead:
-        """Fetch and read a window. Raises MailServerError; one mail's own faults never do."""
-        headers = await self._fetch(connection, window)
+        """Fetch and read a window, or the first part of it.
+
+        Raises MailServerError, and StateFileError where a mail cannot be written down; one mail's own faults never do.
+        """
+        way = Way.WHOLE
+        if self._suspicion is not None:
+            window, way = await self._suspicion.before(window, uidvalidity)
+        headers = await self._fetch(connection, window, way)
         through = headers.read_through(window.through)
-        mails = await self._mails(headers, through, uidvalidity)
-        if texts:
+        mails = await self._mails(headers, through, uidvalidity, way)
+        if texts and way is Way.WHOLE:
             asking = {
                 uid: mail
                 for uid, mail in mails.items()
@@ -68,11 +94,13 @@ class WindowReader:
         """Give identical mails without a Message-ID keys of their own. All that came before must be stored."""
         return await told_apart(connection, self._handover, mails, uidvalidity)
 
-    async def _fetch(self, connection: Connection, window: Window) -> Headers:
+    async def _fetch(self, connection: Connection, window: Window, way: Way) -> Headers:
         """A window that fails makes the next look begin with single mails, until the one to blame is
         found.
         """
         uid = window.uids[0] if len(window.uids) == 1 else 0
+        if way is Way.NOT_AT_ALL:
+            return Headers(frozenset([uid]), broken={uid: "reading it ended the bridge several times"})
         if self._strikes.get(uid, 0) >= MAX_STRIKES:
             return Headers(frozenset([uid]), broken={uid: f"fetching it failed {MAX_STRIKES} times"})
         try:
@@ -83,7 +111,7 @@ class WindowReader:
                 self._strikes = {uid: self._strikes.get(uid, 0) + 1} if uid else self._strikes
             raise
 
-    async def _mails(self, headers: Headers, through: int, uidvalidity: int) -> dict[int, Incoming]:
+    async def _mails(self, headers: Headers, through: int, uidvalidity: int, way: Way) -> dict[int, Incoming]:
         source, folder = self._mailbox.name, self._folder
         found: dict[int, Incoming] = {
             uid: unreadable(why, uid, source, folder, uidvalidity) for uid, why in headers.broken.items()
@@ -93,7 +121,12 @@ class WindowReader:
             if uid in found and b"HEADER" not in fetched.sections:
                 continue
             found[uid] = message_of(
-                fetched, source=source, folder=folder, uidvalidity=uidvalidity, rules=self._rules
+                fetched,
+                source=source,
+                folder=folder,
+                uidvalidity=uidvalidity,
+                rules=self._rules,
+                bare=way is Way.BARE,
             )
             if count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)

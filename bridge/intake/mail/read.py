@@ -47,7 +47,7 @@ def read_mail(  # noqa: PLR0913 -- what FETCH tells of one mail; all by keyword
     except Exception as error:  # noqa: BLE001 -- the last net: a mail that shows a fault of ours is still a customer's
         return Message(
             source=source, kind=Kind.MAIL, place=place, folder=folder, received_at=received_at, size=size, text=text,
-            digest=_digest(header, received_at), degraded=True,
+            digest=digest_of(header, received_at), degraded=True,
             notes=(f"the header could not be read ({type(error).__name__}); please report it",),
         )  # fmt: skip
 
@@ -109,7 +109,7 @@ def _read(  # noqa: PLR0913, PLR0917 -- as `read_mail`, which is its only caller
         source=source,
         kind=Kind.MAIL,
         place=place,
-        digest=_digest(header, received_at),
+        digest=digest_of(header, received_at),
         received_at=received_at,
         folder=folder,
         sender=sender.address,
@@ -152,8 +152,8 @@ def _subject(headers: Mapping[str, str], repairs: Repairs) -> str:
     return subject
 
 
-def _digest(header: bytes, received_at: datetime) -> str:
-    """It does not depend on UIDs, nor on RFC822.SIZE: Exchange estimates it, and Dovecot tells another one after
-    a move within Maildir. Identical mails without a Message-ID are told apart by the intake.
+def digest_of(header: bytes, received_at: datetime) -> str:
+    """What tells a mail from others. It depends neither on UIDs nor on RFC822.SIZE: Exchange estimates it, and Dovecot
+    tells another one after a move within Maildir. Identical mails without a Message-ID are told apart by the intake.
     """
     return sha256(header + f"\0{received_at.isoformat()}".encode()).hexdigest()

@@ -24,6 +24,19 @@ def test_a_file_is_opened_again_as_it_was(path: Path) -> None:
     assert look(path, queries.totals)["pending"] == 0
 
 
+def test_an_older_file_keeps_its_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the first version is brought up to date, and what it holds is still there."""
+    everything = migrations()
+    monkeypatch.setattr("bridge.ledger.file.migrations", lambda: everything[:1])
+    with closing(open_for_writing(path)) as old:
+        old.execute("INSERT INTO cursors VALUES ('support', 'INBOX', 7, 1, 41, 1, 1)")
+    monkeypatch.setattr("bridge.ledger.file.migrations", lambda: everything)
+    with closing(open_for_writing(path)) as new:
+        assert new.execute("PRAGMA user_version").fetchone()[0] == len(everything)
+        assert new.execute("SELECT last_uid FROM cursors").fetchone()[0] == 41
+        assert new.execute("SELECT count(*) FROM readings").fetchone()[0] == 0
+
+
 def test_a_newer_file_is_refused_with_both_versions(path: Path, conn: sqlite3.Connection) -> None:
     """An older program must not touch a newer file, and says which versions are meant."""
     newer = len(migrations()) + 1
