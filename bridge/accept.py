@@ -103,18 +103,18 @@ class Acceptance:
 
     def _tell(self, items: Sequence[NewItem], stored: Sequence[Stored]) -> None:
         """Pending items are not worth a line each: the delivery writes one about every event."""
-        new = [item for item, one in zip(items, stored, strict=True) if one.new]
-        for (source, state), number in Counter((item.source, item.state) for item in new).items():
+        new = [(item, one) for item, one in zip(items, stored, strict=True) if one.new]
+        for (source, state), number in Counter((item.source, one.state) for item, one in new).items():
             ITEMS_ACCEPTED.labels(source=source, state=state).inc(number)
-        for item in new:
-            write = log.debug if item.state is ItemState.PENDING else log.info
+        for item, one in new:
+            write = log.debug if one.state is ItemState.PENDING else log.info
             write(
                 "item-accepted",
                 key=item.key,
                 source=item.source,
-                state=item.state,
+                state=one.state,
                 route=item.route,
-                reason=item.reason,
+                reason=one.reason,
             )
-        if any(item.state in OPEN for item in new):
+        if any(one.state in OPEN for _, one in new):
             self._knock()

@@ -31,8 +31,8 @@ class TicketCandidate(NamedTuple):
 class Message:
     """One mail or one ticket event, read and cleaned: no NUL, CR, LF or lone surrogate in any text.
 
-    Every public field but `place`, `digest`, `ticket_candidates` and `notes` is a variable that routes see, by this
-    name.
+    Every public field but `place`, `digest`, `letter`, `ticket_candidates` and `notes` is a variable that routes see,
+    by this name.
     """
 
     source: str
@@ -44,6 +44,8 @@ class Message:
     """What tells this message from another one of the same source; see `bridge.new_item.item_key`."""
     received_at: datetime
     """When the source got it (INTERNALDATE, or the request's arrival). Aware, in UTC."""
+    letter: str = ""
+    """What its copies in other places share with it, where they have one event together; else empty."""
     event: str = "received"
     """`received` for mail; for tickets `created`, `replied`, `updated` or the helpdesk's own word."""
     folder: str = ""

@@ -64,6 +64,7 @@ def _routed(message: Message, decision: Decision) -> NewItem:
         reason=decision.reason,
         detail=decision.detail,
         route=decision.route,
+        letter=message.letter,
         received_at=_milliseconds(message.received_at),
         event=decision.event,
         message=summary_of(message, decision.notes),

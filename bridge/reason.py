@@ -21,6 +21,7 @@ class Reason(StrEnum):
     )
     LEFT_ALONE = "left-alone"  #: the mail was in its folder before the first start
     RENUMBERED = "renumbered"  #: held: its folder was numbered anew, and too many mails in it were not known
+    SAME_LETTER = "same-letter"  #: another copy of this mail has its event, as `one_event_for` asks for
     UNREADABLE = "unreadable"  #: the message could not be read at all
 
     BURST = "burst"  #: held: its source sent far more within ten minutes than it usually does

@@ -86,6 +86,12 @@ class Mailbox(Table):
         description="Seconds after which IDLE is begun anew (RFC 2177: at most 29 minutes).",
     )
     timeout: Seconds = Field(60.0, ge=1, le=600, description="Seconds for one IMAP command.")
+    one_event_for: Literal["folder", "mailbox", "everywhere"] = Field(
+        "folder",
+        description="Where copies of a mail share one event: `folder`: each folder has its own; `mailbox`: one for all "
+        "folders of this mailbox, also where a mail is moved from one to another; `everywhere`: one for all mailboxes "
+        "with this word. Copies have the same Message-ID, date, sender and subject.",
+    )
     after_delivery: AfterDelivery = Field(
         default_factory=AfterDelivery, description="What happens to a mail once its event is settled."
     )

@@ -9,7 +9,7 @@ import orjson
 
 from bridge.cursor import FolderCursor
 from bridge.history import HistoryOrder
-from bridge.ledger import holding, orders
+from bridge.ledger import holding, letters, orders
 from bridge.ledger.holding import LoopNote
 from bridge.ledger.item import NewItem, Stored
 from bridge.ledger.lanes import hurry
@@ -68,8 +68,9 @@ def accept(
 
 
 def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
+    item = letters.as_copy(conn, item)
     event = None if item.event is None else orjson.dumps(item.event.as_dict())
-    inserted = conn.execute(
+    inserting = conn.execute(
         _INSERT,
         {
             "key": item.key,
@@ -90,9 +91,10 @@ def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
             "message": orjson.dumps(item.message).decode(),
             "raw": item.raw,
         },
-    ).rowcount
-    if inserted:
-        return Stored(key=item.key, state=item.state, new=True)
+    )
+    if inserting.rowcount:
+        letters.note(conn, item, inserting.lastrowid)
+        return Stored(key=item.key, state=item.state, new=True, reason=item.reason)
     return _found_again(conn, item, now)
 
 

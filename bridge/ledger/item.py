@@ -27,6 +27,8 @@ class NewItem:
     route: str | None = None
     event: EventDraft | None = None
     raw: bytes | None = None
+    letter: str = ""
+    """What the copies of a mail share that have one event together; see `bridge.ledger.letters`."""
     lane: int = 0
     """0 for live mail and tickets, 1 for history; see `bridge.ledger.lanes`."""
 
@@ -38,6 +40,8 @@ class Stored:
     key: str
     state: ItemState
     new: bool
+    reason: Reason = Reason.NONE
+    """Of a new one: why it is in this state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

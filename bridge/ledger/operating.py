@@ -42,7 +42,7 @@ def _retry_one(conn: sqlite3.Connection, key: str, now: int) -> str | None:
 
 
 def release(conn: sqlite3.Connection, keys: Sequence[str], now: int) -> dict[str, bool]:
-    """Let held items go, and mails that were collapsed into a suspected loop. False for all others."""
+    """Let held items go, and mails for which another item stands. False for all others."""
     return _reopen(conn, keys, now, _release_one)
 
 
@@ -51,8 +51,8 @@ def _release_one(conn: sqlite3.Connection, key: str, now: int) -> str | None:
     row = conn.execute(
         "UPDATE items SET state = 'pending', reason = ?1, detail = '', due_at = ?2, accepted_at = ?2, "
         "settled_at = NULL WHERE key = ?3 AND event IS NOT NULL "
-        "AND (state = 'held' OR (state = 'duplicate' AND reason = ?4)) RETURNING conversation",
-        (Reason.OPERATOR_RELEASE, now, key, Reason.SUSPECTED_LOOP),
+        "AND (state = 'held' OR (state = 'duplicate' AND reason IN (?4, ?5))) RETURNING conversation",
+        (Reason.OPERATOR_RELEASE, now, key, Reason.SUSPECTED_LOOP, Reason.SAME_LETTER),
     ).fetchone()
     return None if row is None else str(row["conversation"])
 

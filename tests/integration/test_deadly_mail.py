@@ -43,6 +43,7 @@ name = "support"
 host = "127.0.0.1"
 port = {port}
 security = "none"
+poll = 1
 username = "support"
 password = "secret"
 [[route]]
@@ -71,13 +72,13 @@ async def test_a_mail_that_kills_the_process_stops_nobody(tmp_path: Path, server
         config = tmp_path / "bridge.toml"
         config.write_text(CONFIG.format(acd=acd.url, folder=tmp_path, port=server.port))
         process = await start(config)
-        await until(lambda: _watched(tmp_path), within=20)
+        await until(lambda: _watched(tmp_path), within=60)
         for number, more in enumerate(["", "X-Deadly: 1\r\n", ""]):
             await server.deliver("support", mail(number, more=more))
         deaths = 0
         try:
             while len(acd.events) < 3:
-                await until(lambda: process.returncode is not None or len(acd.events) == 3, within=30)  # noqa: B023 - awaited at once
+                await until(lambda: process.returncode is not None or len(acd.events) == 3, within=60)  # noqa: B023 - awaited at once
                 if process.returncode is not None:
                     deaths += 1
                     assert deaths < STARTS

@@ -18,7 +18,7 @@ from tests.dovecot import Dovecot
 from tests.integration.imap.conftest import watching
 from tests.integration.imap.hostile import HostileServer, hostile
 from tests.wait import until
-from tests.whole import bridge, config_of, items, mail, mailbox, mails_watched, totals
+from tests.whole import MAILS, bridge, config_of, items, mail, mailbox, mails_watched, totals
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pymap")
 
@@ -80,6 +80,51 @@ async def test_one_mail_in_two_mailboxes_is_an_event_for_each(
         await until(lambda: all(one["connected"] for one in _folders(app.parts.mailboxes)))
     assert sorted(item.source for item in items(config)) == ["sales", "support"]
     assert len(acd.events) == 2
+
+
+JUNK = {"name": "junk", "when": "folder == 'Junk'", "drop": True}
+
+
+@pytest.mark.dovecot
+@pytest.mark.parametrize("dropped", [False, True], ids=["junk-is-posted", "junk-is-dropped"])
+async def test_a_mail_that_is_rescued_is_one_event(
+    tmp_path: Path, acd: Simulator, shared_dovecot: Dovecot, *, dropped: bool
+) -> None:
+    """Where junk is posted, a mail that is moved out of it makes no second event; where it is dropped, it makes one."""
+    user = f"rescuer-{dropped}"
+    shared_dovecot.make_folder(user, "Junk")
+    box = mailbox(user, shared_dovecot.port, folders=["INBOX", "Junk"], one_event_for="mailbox")
+    config = config_of(tmp_path, acd, mailboxes=[box], routes=[JUNK, MAILS] if dropped else [MAILS])
+    async with bridge(config) as app:
+        await until(lambda: mails_watched(config))
+        shared_dovecot.append(user, mail("rescued"), "Junk")
+        await until(lambda: len(items(config)) == 1 and not totals(config)["pending"])
+        with shared_dovecot.client(user) as person:
+            person.select("Junk")
+            person.uid("MOVE", "1", "INBOX")
+        await until(lambda: len(items(config)) == 2 and totals(config)["created"] == 1)
+        assert app.parts.mailboxes[0].status()["folders"][0]["connected"]
+    in_junk, in_inbox = items(config)
+    assert [event["Subject"] for event in acd.events] == ["Mail rescued"]
+    assert (in_junk.state, in_inbox.state) == (
+        ("filtered", "created") if dropped else ("created", "duplicate")
+    )
+    assert dropped or (in_inbox.reason, in_inbox.detail) == ("same-letter", f"of {in_junk.key}")
+
+
+async def test_one_mail_in_two_mailboxes_is_one_event_where_that_is_asked(
+    tmp_path: Path, acd: Simulator, mails: MailServer
+) -> None:
+    """Each copy's way differs; both are accounted for, and one event is posted."""
+    boxes = [mailbox(name, mails.port, one_event_for="everywhere") for name in ("support", "sales")]
+    config = config_of(tmp_path, acd, mailboxes=boxes)
+    async with bridge(config):
+        await until(lambda: mails_watched(config))
+        for user in ("support", "sales"):
+            await mails.deliver(user, f"Delivered-To: {user}@example.net\r\n".encode() + mail("to-both"))
+        await until(lambda: len(items(config)) == 2 and totals(config)["created"] == 1)
+    assert sorted(item.state for item in items(config)) == ["created", "duplicate"]
+    assert len(acd.events) == 1
 
 
 def _folders(mailboxes: Any) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ from bridge.intake.imap.grammar import GrammarError, Value, number, parse_values
 
 MAX_SIZE = 2**63 - 1
 """RFC 9051 makes RFC822.SIZE a 63-bit number."""
+MAX_PROVIDER_ID = 2**64 - 1
+"""Gmail's IDs are unsigned numbers of 64 bits ("IMAP Extensions", X-GM-MSGID)."""
 
 _FETCH = re.compile(rb"\* \d{1,10} FETCH ", re.IGNORECASE)
 _UID = re.compile(rb"[( ]UID (\d{1,10})[ )]", re.IGNORECASE)
@@ -28,6 +30,8 @@ class Fetched:
     structure: Value = None
     sections: dict[bytes, bytes] = field(default_factory=dict)
     """Bytes by section in capitals, such as `HEADER` or `1.2`; the partial's origin is not part of it."""
+    provider_id: int | None = None
+    """X-GM-MSGID: what Gmail calls the message in every folder (X-GM-EXT-1)."""
 
 
 def is_fetch(parts: Sequence[bytes]) -> bool:
@@ -42,7 +46,7 @@ def parse_fetch(parts: Sequence[bytes]) -> Fetched:
     if len(values) != 1 or not isinstance(values[0], list) or len(values[0]) % 2:
         raise GrammarError("a FETCH response is not one list of pairs")
     items = values[0]
-    uid, size, date, structure = 0, None, None, None
+    uid, size, date, structure, provider_id = 0, None, None, None, None
     sections: dict[bytes, bytes] = {}
     for index in range(0, len(items), 2):
         name, value = items[index], items[index + 1]
@@ -57,9 +61,11 @@ def parse_fetch(parts: Sequence[bytes]) -> Fetched:
             date = internal_date(value)
         elif name == b"BODYSTRUCTURE":
             structure = value
+        elif name == b"X-GM-MSGID":
+            provider_id = number(value, MAX_PROVIDER_ID)
         elif name.startswith(b"BODY[") and isinstance(value, bytes):
             sections[name[5 : name.rindex(b"]")]] = value
-    return Fetched(uid, size, date, structure, sections)
+    return Fetched(uid, size, date, structure, sections, provider_id)
 
 
 def merge(one: Fetched, other: Fetched) -> Fetched:
@@ -69,6 +75,7 @@ def merge(one: Fetched, other: Fetched) -> Fetched:
         size=one.size if other.size is None else other.size,
         internaldate=other.internaldate or one.internaldate,
         structure=other.structure if other.structure is not None else one.structure,
+        provider_id=one.provider_id if other.provider_id is None else other.provider_id,
         sections={**one.sections, **other.sections},
     )
 

@@ -14,7 +14,7 @@ MAX_HEADER = 128 * 1024
 MAX_HEADERS = 16 * 1024 * 1024
 """Bytes of headers that are kept of one window; what is beyond is fetched again in the next one."""
 
-ITEMS = f"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]<0.{MAX_HEADER}>)"
+ITEMS = f"UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER]<0.{MAX_HEADER}>"
 """No FLAGS: they are no input. PEEK leaves `\\Seen` alone (RFC 9051 section 6.4.5)."""
 
 
@@ -72,24 +72,26 @@ class Headers:
         return min(self.left) - 1 if self.left else through
 
 
-async def fetch_headers(connection: Connection, window: Window) -> Headers:
-    """Fetch a window's headers. Raises MailServerError, also where a response was lost and nobody knows whose
-    it was.
+async def fetch_headers(connection: Connection, window: Window, *more: str) -> Headers:
+    """Fetch a window's headers, and `more` items of each mail.
+
+    Raises MailServerError, also where a response was lost and nobody knows whose it was.
     """
     uids = window.uids
     headers = Headers(uids if isinstance(uids, range) else frozenset(uids))
     if uids:
-        await connection.fetch(uids, ITEMS, headers.take)
-        await _ask_once_more(connection, headers)
+        items = f"({' '.join((ITEMS, *more))})"
+        await connection.fetch(uids, items, headers.take)
+        await _ask_once_more(connection, headers, items)
     if headers.lost:
         raise MailServerError(Kind.PROTOCOL, "a FETCH response could not be read and told no UID")
     return headers
 
 
-async def _ask_once_more(connection: Connection, headers: Headers) -> None:
+async def _ask_once_more(connection: Connection, headers: Headers, items: str) -> None:
     """UIDs of a range may never have existed. Those of a list did: what does not come twice is gone."""
     if isinstance(headers.wanted, range):
         return
     if missing := headers.missing():
-        await connection.fetch(missing, ITEMS, headers.take)
+        await connection.fetch(missing, items, headers.take)
         headers.vanished = frozenset(headers.missing())

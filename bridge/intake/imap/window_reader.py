@@ -1,14 +1,15 @@
 """One window of UIDs becomes what the mails say: headers, texts where a route wants them, and what vanished."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.config.mailbox import Mailbox
-from bridge.intake.handover import Handover, Incoming
+from bridge.intake.handover import Handover, Incoming, Unreadable
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.copies import told_apart
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.fetch_window import Headers, fetch_headers
+from bridge.intake.imap.letter import letter_of
 from bridge.intake.imap.mail_text import with_texts
 from bridge.intake.imap.suspicion import Suspicion, Way
 from bridge.intake.imap.sync import Window
@@ -104,12 +105,17 @@ class WindowReader:
         if self._strikes.get(uid, 0) >= MAX_STRIKES:
             return Headers(frozenset([uid]), broken={uid: f"fetching it failed {MAX_STRIKES} times"})
         try:
-            return await fetch_headers(connection, window)
+            return await fetch_headers(connection, window, *self._more(connection))
         except MailServerError as failure:
             if failure.kind is not Kind.BUSY:
                 self.careful = True
                 self._strikes = {uid: self._strikes.get(uid, 0) + 1} if uid else self._strikes
             raise
+
+    def _more(self, connection: Connection) -> tuple[str, ...]:
+        """What Gmail calls a mail in all its folders, where that is of use."""
+        wanted = self._mailbox.one_event_for == "mailbox" and "X-GM-EXT-1" in connection.capabilities
+        return ("X-GM-MSGID",) if wanted else ()
 
     async def _mails(self, headers: Headers, through: int, uidvalidity: int, way: Way) -> dict[int, Incoming]:
         source, folder = self._mailbox.name, self._folder
@@ -120,7 +126,7 @@ class WindowReader:
         for count, (uid, fetched) in enumerate(headers.fetched.items(), start=1):
             if uid in found and b"HEADER" not in fetched.sections:
                 continue
-            found[uid] = message_of(
+            mail = message_of(
                 fetched,
                 source=source,
                 folder=folder,
@@ -128,6 +134,13 @@ class WindowReader:
                 rules=self._rules,
                 bare=way is Way.BARE,
             )
+            found[uid] = self._with_letter(mail, fetched.provider_id)
             if count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return {uid: mail for uid, mail in found.items() if uid <= through}
+
+    def _with_letter(self, mail: Message | Unreadable, provider_id: int | None) -> Message | Unreadable:
+        scope = self._mailbox.one_event_for
+        if scope == "folder" or isinstance(mail, Unreadable):
+            return mail
+        return replace(mail, letter=letter_of(mail, scope, provider_id))
