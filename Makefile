@@ -28,7 +28,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/acd-bridge demo
 
 .PHONY: test
-test: $(VENV)/.dev dovecot lint
+test: $(VENV)/.dev dovecot systemd lint
 	@$(BIN)/python -m pytest --cov --cov-branch --cov-report=term-missing
 
 .PHONY: rough
@@ -94,16 +94,28 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# Dovecot is the real mail server of the integration tests. Without it those tests are skipped, and it is said.
+# Dovecot is the real mail server of the integration tests, and a Debian that boots in a container has their systemd.
+# Without them those tests are skipped, and it is said.
 .PHONY: dovecot
 dovecot:
-	@if command -v dovecot >/dev/null || [ -x /usr/sbin/dovecot ]; then exit 0; fi; \
+	$(call needed,dovecot,dovecot-imapd,dovecot)
+
+.PHONY: systemd
+systemd:
+	$(call needed,mmdebstrap systemd-nspawn,mmdebstrap systemd-container,systemd)
+
+# The programs, the Debian packages that have them, and the mark of the tests that do not run without.
+define needed
+	@PATH="$$PATH:/usr/sbin:/sbin"; missing=; \
+	for program in $(1); do command -v $$program >/dev/null || missing=1; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
 	if $(ROOT_WITH_APT); then \
-		echo "Installing dovecot-imapd for the tests."; \
-		if $(APT) update && $(APT) install -y --no-install-recommends dovecot-imapd >/dev/null; then exit 0; fi; \
-		why="apt-get could not install dovecot-imapd"; \
+		echo "Installing $(2) for the tests."; \
+		if $(APT) update && $(APT) install -y --no-install-recommends $(2) >/dev/null; then exit 0; fi; \
+		why="apt-get could not install $(2)"; \
 	else \
-		why="Dovecot is not installed; on Debian run as root: apt-get install dovecot-imapd"; \
+		why="not all is installed; on Debian run as root: apt-get install $(2)"; \
 	fi; \
 	echo "NOT RUN ($$why):"; \
-	grep -rl --include='*.py' 'mark\.dovecot' tests | sort | sed 's/^/  /' || true
+	grep -rl --include='*.py' 'mark\.$(3)' tests | sort | sed 's/^/  /' || true
+endef

@@ -9,9 +9,13 @@ import pytest
 
 from bridge.app import STOP_WITHIN_SECONDS, TICK_WITHIN_SECONDS
 from bridge.cli.common import EXIT_CONFIG, EXIT_USAGE
+from bridge.intake.imap.splitter import MAX_RESPONSE
+from bridge.intake.webhook.limits import Limits
 
 UNIT = Path(__file__).parents[3] / "systemd" / "acd-bridge.service"
 SYSTEM_UNITS = Path("/lib/systemd/system")
+OWN_BYTES = 100 * 1024 * 1024
+"""More than a bridge without any large message was seen to take."""
 
 pytestmark = [
     pytest.mark.systemd,
@@ -108,6 +112,12 @@ def test_the_unit_s_times_fit_the_program_s() -> None:
     """The unit waits longer for the stop than the bridge takes, its watchdog longer than a slow tick."""
     assert float(setting("TimeoutStopSec").removesuffix("s")) > STOP_WITHIN_SECONDS
     assert float(setting("WatchdogSec").removesuffix("s")) > TICK_WITHIN_SECONDS
+
+
+def test_the_unit_s_bound_of_memory_is_above_the_program_s() -> None:
+    """What the bridge bounds itself, twice over and beside its own size, is below what systemd allows it."""
+    allowed = int(setting("MemoryMax").removesuffix("M")) * 1024 * 1024
+    assert allowed > 2 * (Limits().body_bytes + MAX_RESPONSE) + OWN_BYTES
 
 
 def test_a_bad_configuration_is_not_tried_again() -> None:
