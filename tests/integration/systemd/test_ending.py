@@ -44,7 +44,7 @@ async def test_a_stop_lets_what_is_under_way_end(tmp_path: Path, make_stage: Mak
 
 
 async def test_a_bad_configuration_is_told_once(make_stage: MakeStage) -> None:
-    """It ends with 78, is not started again, and the journal has every problem."""
+    """It ends with 78, is not started again, and the journal has every problem among the errors."""
     stage = await make_stage(**SOON)
     container = stage.service.container
     good = container.path("/etc/acd-bridge/bridge.toml").read_text()
@@ -54,7 +54,7 @@ async def test_a_bad_configuration_is_told_once(make_stage: MakeStage) -> None:
     assert await stage.service.systemctl("start") != 0
     names = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus")
     assert [await stage.service.shows(name) for name in names] == ["failed", "failed", "0", str(EXIT_CONFIG)]
-    told = "\n".join(entry["MESSAGE"] for entry in await stage.service.journal())
+    told = "\n".join(entry["MESSAGE"] for entry in await stage.service.journal("--priority=err"))
     assert "acd.url" in told
     assert "rout" in told
     container.write("/etc/acd-bridge/bridge.toml", good)
@@ -94,7 +94,7 @@ async def killed(service: Service) -> None:
 async def stuck(service: Service) -> None:
     """A stopped process cannot tell its watchdog anything; systemd wakes it with the signal that ends it."""
     await comes_back_after(service, "SIGSTOP")
-    told = "\n".join(entry["MESSAGE"] for entry in await service.journal())
+    told = "\n".join(entry["MESSAGE"] for entry in await service.journal("--priority=warning"))
     assert "Failed with result 'watchdog'." in told
     assert "Fatal Python error: Aborted" in told
     assert "bridge/ledger/writer.py" in told

@@ -86,7 +86,7 @@ async def test_a_secret_is_a_credential_and_nothing_else(make_stage: MakeStage) 
 
 
 TRY_EVERYTHING = """
-import asyncio, ctypes, importlib, json, mmap, os, pkgutil, socket, sqlite3
+import asyncio, ctypes, importlib, json, mmap, os, pkgutil, shutil, socket, sqlite3, subprocess
 import bridge, uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -100,6 +100,14 @@ STATE = os.environ["STATE_DIRECTORY"]
 conn = sqlite3.connect(STATE + "/try.db")
 assert conn.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
 conn.execute("CREATE TABLE IF NOT EXISTS t (x)")
+
+def run_a_copy(folder):
+    copy = folder + "/true"
+    shutil.copy("/usr/bin/true", copy)
+    try:
+        subprocess.run([copy], check=True)
+    finally:
+        os.remove(copy)
 
 def write_below(folder):
     if not os.statvfs(folder).f_flag & os.ST_RDONLY:
@@ -119,13 +127,15 @@ FORBIDDEN = {
     "open a raw socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
     "become root": lambda: os.setuid(0),
 }
-for folder in ("/", "/etc", "/var", "/srv"):
+for folder in (STATE, "/tmp", "/var/tmp", "/dev/shm"):
+    FORBIDDEN["run what it wrote to " + folder] = lambda folder=folder: run_a_copy(folder)
+for folder in ("/", "/usr", "/opt/acd-bridge", "/etc", "/etc/acd-bridge", "/var", "/srv"):
     FORBIDDEN["write to the mount of " + folder] = lambda folder=folder: write_below(folder)
 
 def is_open(attempt):
     try:
         attempt()
-    except OSError:
+    except (OSError, subprocess.SubprocessError):
         return False
     return True
 
