@@ -30,6 +30,7 @@ from bridge.ledger.ledger import Ledger
 from bridge.ledger.pressure import NO_PRESSURE, Bounds, free_bytes, pressure_of, waiting
 from bridge.mail_rules import compile_mail_rules
 from bridge.metrics import BUILD, INTAKE_PAUSED, OUTBOX_ITEMS, OUTBOX_OLDEST_SECONDS
+from bridge.points import Point, passing
 from bridge.routing.router import Router
 from bridge.web.server import AdminServer
 from bridge.web.status import Status
@@ -99,6 +100,7 @@ class Application:
 
     async def stop(self) -> None:
         """Take no more in, let the requests under way end, close everything. Safe to call twice."""
+        passing(Point.STOP_BEGINS)
         self._stopping = True
         await self._closers.close(STOP_WITHIN_SECONDS)
         if not self.failed.done():

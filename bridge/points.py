@@ -13,6 +13,10 @@ Watcher = Callable[["Point"], None]
 class Point(StrEnum):
     """A point on the way of the data. What stands before it has happened, what stands behind it has not."""
 
+    FILE_OPENED = "file-opened"  #: The state file is there, and may be empty still.
+    SCHEMA_BEGINS = (
+        "schema-begins"  #: A version of its schema is about to be made; those before it are on disk.
+    )
     READ_BEGINS = "read-begins"  #: The state file is about to be read.
     WRITE_BEGINS = "write-begins"  #: A batch is taken from the queue, no transaction is open.
     WRITE_DONE = "write-done"  #: Everything of a batch is written, nothing is committed.
@@ -21,6 +25,9 @@ class Point(StrEnum):
     COMMAND_ANSWERED = "command-answered"  #: The mail server has acted and answered.
     WINDOW_READ = "window-read"  #: Mails were read, neither they nor the cursor are stored.
     WINDOW_STORED = "window-stored"  #: Items and cursor are on disk.
+    ORDER_WRITTEN = "order-written"  #: The order to read old mail is on disk, the folder's baseline is not.
+    HISTORY_READ = "history-read"  #: Old mails were read, neither they nor the order's place are stored.
+    ACCESS_GRANTED = "access-granted"  #: A token server has given a token; a new refresh token is not kept.
     HOOK_BELIEVED = "hook-believed"  #: A webhook is genuine and read, and is not stored.
     HOOK_STORED = "hook-stored"  #: Its item is on disk, it is not answered.
     POST_BEGINS = "post-begins"  #: An attempt is on disk, its request is not sent.
@@ -31,6 +38,10 @@ class Point(StrEnum):
     DOUBTS_RESOLVED = "doubts-resolved"  #: What the list told is on disk.
     ACTIONS_BEGIN = "actions-begin"  #: Mails of settled items are known, nothing is done with them.
     ACTIONS_ENDED = "actions-ended"  #: What was done with them is not written down.
+    STOP_BEGINS = "stop-begins"  #: The service was told to stop, nothing is closed.
+    FILE_CLOSES = (
+        "file-closes"  #: Everything else has ended, and the WAL is not yet emptied into the state file.
+    )
 
 
 _watcher: Watcher | None = None

@@ -12,6 +12,7 @@ from typing import IO, Self
 
 from bridge.errors import StateFileError
 from bridge.ledger.compact import prepare
+from bridge.points import Point, passing
 
 APPLICATION_ID = 0x41434442  # "ACDB"; tells this file from any other SQLite database
 BUSY_MILLISECONDS = 10_000
@@ -38,6 +39,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     with explained(path):
         # It holds addresses and subjects: for its owner alone, whatever the umask is.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        passing(Point.FILE_OPENED)
         conn = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
             if not _is_blank(conn):
@@ -183,6 +185,7 @@ def _migrate(conn: sqlite3.Connection) -> None:
     """Apply what is missing, each version in a transaction of its own together with its number."""
     for number, script in enumerate(migrations(), start=1):
         if number > _version(conn):
+            passing(Point.SCHEMA_BEGINS)
             conn.executescript(
                 f"BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};\n"
                 f"PRAGMA user_version = {number};\nCOMMIT;"

@@ -76,6 +76,7 @@ class Ledger:
         # Where this cannot be written the next start is a careful one, and no worse.
         with suppress(StateFileError):
             await self._writer.write(readings.closed)
+        passing(Point.FILE_CLOSES)
         await self._writer.close()
         self._lock.release()
 

@@ -23,6 +23,7 @@ from bridge.intake.imap.suspicion import Suspicion
 from bridge.intake.imap.sync import FIRST_LISTING, MAX_LISTED, Backlog, ListUids, Window, next_listing
 from bridge.intake.imap.window_reader import WindowReader
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
+from bridge.points import Point, passing
 
 WINDOWS_A_TURN = 8
 """So many windows are read before the folder is looked at for live mail again."""
@@ -64,6 +65,7 @@ class FolderHistory:
         order = first_order(start, baseline, unseen)
         if order is not None:
             await self._handover.put_order(order)
+            passing(Point.ORDER_WRITTEN)
             self._log.info("history-ordered", last_uid=order.last_uid, start=str(start))
 
     async def turn(self, connection: Connection) -> bool:
@@ -135,6 +137,7 @@ class FolderHistory:
         return [mail for mail, state in zip(mails, states, strict=True) if state != FORGOTTEN]
 
     async def _store(self, mails: Sequence[Incoming], order: HistoryOrder) -> None:
+        passing(Point.HISTORY_READ)
         receipts = await self._handover.accept(mails, order)
         new = sum(receipt.new for receipt in receipts)
         self._log.info(

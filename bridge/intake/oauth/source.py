@@ -14,6 +14,7 @@ from bridge.intake.oauth.failure import State, TokenFailure
 from bridge.intake.oauth.grant import Grant, grant_of, revealed
 from bridge.intake.oauth.store import RefreshTokens
 from bridge.metrics import TOKEN_EXPIRES
+from bridge.points import Point, passing
 
 MARGIN = 300.0
 """Seconds before its end from which a token is not used for a new sign-in."""
@@ -74,6 +75,7 @@ class TokenSource:
         kept = await self._kept(origin) if origin else None
         grant = grant_of(self._oauth, self._username, refresh_token=kept, now=int(self._clock()))
         granted = granted_by(await self._ask(grant, self._tls()), *grant.secrets())
+        passing(Point.ACCESS_GRANTED)
         rotated = granted.refresh_token
         if origin and rotated and rotated != grant.form["refresh_token"]:
             # On disk before the access token is used: a server may end the old one at any moment now.
