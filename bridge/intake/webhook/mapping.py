@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.errors import MessageError
 from bridge.intake.handover import Unreadable
+from bridge.intake.mail.identification import read_ids
 from bridge.intake.webhook.address import split_address
 from bridge.intake.webhook.expression import EvaluationError
 from bridge.intake.webhook.fields import link_of, moment_of, text_of
@@ -113,7 +114,8 @@ def _fields(reading: "_Reading") -> dict[str, Any]:
         "priority": reading.line("priority"),
         "group": reading.line("group"),
         "sent_at": reading.moment("sent_at"),
-        "message_id": reading.line("message_id"),
+        # In the form that mails have it in, so that the two can be compared.
+        "message_id": next(iter(read_ids(reading.line("message_id"))), ""),
     }
 
 

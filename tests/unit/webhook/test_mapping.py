@@ -134,7 +134,7 @@ def test_the_generic_contract_fills_every_field() -> None:
         group="IT",
         size=len(json.dumps(generic_body()).encode()),
         sent_at=datetime(2026, 11, 23, 3, 59, 58, tzinfo=UTC),
-        message_id="<a@example.org>",
+        message_id="a@example.org",
         headers={"webhook-id": "msg_1", "x-other": "y"},
         data=generic_body(),
     )
@@ -166,7 +166,7 @@ def test_zammads_own_payload_is_mapped() -> None:
     assert (got.place, got.recipient, got.message_id) == (
         "9b0c4f4e-5a0b",
         "desk@example.com",
-        "<a@example.org>",
+        "a@example.org",
     )
     assert got.sent_at == datetime(2026, 11, 23, 4, 0, 0, 318000, tzinfo=UTC)
     assert "x-hub-signature" not in got.headers
