@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -30,13 +31,15 @@ def simulator_command(
             help="A group without duplicate events, and the fields by which events are the same.",
         ),
     ] = None,
+    purge_after: Annotated[
+        float | None,
+        typer.Option(min=1, help="Seconds of age after which events are purged; without it, never."),
+    ] = None,
 ) -> None:
     """Run a simulated ACD until it is stopped (SIGINT or SIGTERM)."""
-    settings = Settings(token=token, clients_id=clients_id)
+    settings = Settings(token=token, clients_id=clients_id, purge_after=purge_after)
     if duplicates:
-        settings = Settings(
-            token=token, clients_id=clients_id, duplicates=dict(read_rule(rule) for rule in duplicates)
-        )
+        settings = replace(settings, duplicates=dict(read_rule(rule) for rule in duplicates))
     address = _address(listen)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, address))

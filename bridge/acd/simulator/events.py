@@ -63,10 +63,12 @@ class Events:
 
     def all(self) -> list[Event]:
         """Every event, ordered by its creation."""
+        self._purge()
         return list(self._by_number.values())
 
     def get(self, number: int) -> Event | None:
         """One event."""
+        self._purge()
         return self._by_number.get(number)
 
     def clear(self) -> None:
@@ -76,6 +78,7 @@ class Events:
 
     def create(self, fields: dict[str, Any], raw: bytes) -> tuple[Event, bool]:
         """The event that was created, or the open one that it is a duplicate of, and whether it is that."""
+        self._purge()
         key = self._key_of(fields)
         found = self._open_with(key) if key is not None else None
         if found is not None:
@@ -142,10 +145,19 @@ class Events:
         event.comments.append(f"{_written(event.modified)} {fields['Sender']}: {fields['Subject']}"[:500])
         del event.comments[:-_MAX_COMMENTS]
 
+    def _purge(self) -> None:
+        if self._settings.purge_after is None:
+            return
+        born_before = self._clock() - self._settings.purge_after
+        while self._by_number and next(iter(self._by_number.values())).created <= born_before:
+            self._remove_oldest()
+
     def _drop_oldest(self) -> None:
         """All events age alike, so the oldest is the first that is Done."""
-        if len(self._by_number) <= self._settings.max_events:
-            return
+        if len(self._by_number) > self._settings.max_events:
+            self._remove_oldest()
+
+    def _remove_oldest(self) -> None:
         _, oldest = self._by_number.popitem(last=False)
         if oldest.key is not None and self._by_key.get(oldest.key) == oldest.number:
             del self._by_key[oldest.key]

@@ -67,5 +67,7 @@ class Settings:
     campaigns: tuple[str, ...] = ("Campaign 1000", "Winback")
     max_events: int = 200_000
     """Beyond this many events the oldest is dropped."""
+    purge_after: float | None = None
+    """An event of this age is purged: neither the list nor its ID leads to it any more."""
     seed: int = 1
     """Of the dice of faults that come with a probability."""

@@ -279,3 +279,25 @@ def test_unknown_endpoints_are_told_from_unknown_objects(method: str, path: str)
     events, _ = make()
     api = Api(SETTINGS, events, Campaigns((), 1))
     assert api.answer(Asked(method, path, {}, "application/json", b"")) == Refusal(404, None)
+
+
+def test_old_events_are_purged() -> None:
+    """Neither the list nor its ID leads to a purged event, and a new one like it is no duplicate of it."""
+    store, clock = make(Settings(purge_after=100, duplicates={"Support": ()}, schedule=((0.0, 20),)))
+    first, _ = store.create(GOOD, b"{}")
+    clock.now += 60
+    store.create(GOOD | {"Sender": "b@example.org"}, b"{}")
+    assert len(store.all()) == 2
+    clock.now += 40
+    assert store.get(first.number) is None
+    assert [event.fields["Sender"] for event in store.all()] == ["b@example.org"]
+    again, updated = store.create(GOOD, b"{}")
+    assert (again.number > first.number, updated) == (True, False)
+
+
+def test_without_a_time_nothing_is_purged() -> None:
+    """Events stay for ever."""
+    store, clock = make()
+    event, _ = store.create(GOOD, b"{}")
+    clock.now += 10**9
+    assert store.get(event.number) is event
