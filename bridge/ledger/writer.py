@@ -44,7 +44,7 @@ class Writer:
         self._identity = _identity_of(path)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
-        self._thread.start()
+        self._begin()
 
     async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run the function in a transaction, and return its result once that is on disk.
@@ -63,16 +63,30 @@ class Writer:
             return
         self._closed = True
         self._jobs.put(None)
+        await self._ended()
+
+    def _begin(self) -> None:
+        """Begin the work. A simulation, which has no threads, takes `_step` after `_step` in its loop instead."""
+        self._thread.start()
+
+    async def _ended(self) -> None:
+        """Wait until everything is done and the file is closed."""
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            batch, last = self._take(first)
-            self._commit(batch)
-            self._loop.call_soon_threadsafe(_tell, batch)
-            if last:
-                break
+        while self._step():
+            pass
         self._conn.close()
+
+    def _step(self) -> bool:
+        """Wait for something to do, and do it with what waits by then; whether more may come."""
+        first = self._jobs.get()
+        if first is None:
+            return False
+        batch, last = self._take(first)
+        self._commit(batch)
+        self._loop.call_soon_threadsafe(_tell, batch)
+        return not last
 
     def _take(self, first: _Job) -> tuple[list[_Job], bool]:
         """What waits by now, and whether the closing mark was among it."""

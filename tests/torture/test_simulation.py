@@ -1,0 +1,108 @@
+"""The whole application in a simulated network, in bad weather, for simulated hours to weeks: no promise is broken.
+
+One seed is one run, on every machine. $ACD_BRIDGE_SEEDS says how many are tried, after those of
+tests/torture/seeds.txt; `make torture` tries more. A seed that breaks a promise is run again with
+
+    ACD_BRIDGE_SEED=1234 pytest tests/torture/test_simulation.py -k promise
+
+and is to be written into tests/torture/seeds.txt, so that every run begins with it.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulation.broken_promises import answered_first, cursor_first, no_reconciliation, no_write_ahead
+from tests.simulation.outcome import Outcome
+from tests.simulation.plan import Plan
+from tests.simulation.weather import acd_loses_answers, bridge_dying
+from tests.simulation.world import run
+
+KEPT = Path(__file__).with_name("seeds.txt")
+SEEDS = int(os.environ.get("ACD_BRIDGE_SEEDS", "200"))
+MOST_SEEDS_TO_SEE = 40
+"""Within so many seeds a promise that is broken on purpose must be seen."""
+
+
+def chosen_seeds() -> list[int]:
+    """The one that is asked for; else those that are kept, and then so many more."""
+    if "ACD_BRIDGE_SEED" in os.environ:
+        return [int(os.environ["ACD_BRIDGE_SEED"])]
+    kept = [int(line.split("#")[0]) for line in KEPT.read_text().splitlines() if line.split("#")[0].strip()]
+    return list(dict.fromkeys([*kept, *range(SEEDS)]))
+
+
+def run_seed(seed: int) -> Outcome:
+    return run(Plan.of(seed))
+
+
+def told(outcome: Outcome) -> str:
+    """What a seed broke, and how to see it again."""
+    again = f"ACD_BRIDGE_SEED={outcome.seed} pytest tests/torture/test_simulation.py -k promise"
+    return f"{again}\n    {outcome.findings}\n    {outcome.faults}"
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """A line for the reader of the test run."""
+    reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
+    return lambda line: reporter.write_line(f"\n{line}")
+
+
+def test_no_weather_breaks_a_promise(monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]) -> None:
+    """Nothing is lost, doubled, out of order or unaccounted, and the ledger is whole, whatever fails."""
+    # The runs are measured by nothing: they would take twice the time.
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)
+    seeds = chosen_seeds()
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        outcomes = list(pool.map(run_seed, seeds, chunksize=4))
+    say(summary(outcomes))
+    assert [told(outcome) for outcome in outcomes if not outcome.good] == []
+    assert all(outcome.messages and outcome.starts for outcome in outcomes)
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    hours = sum(one.hours for one in outcomes)
+    messages, spells = sum(one.messages for one in outcomes), sum(one.spells for one in outcomes)
+    crashes, starts = sum(one.crashes for one in outcomes), sum(one.starts for one in outcomes)
+    return (
+        f"{len(outcomes)} seeds: {hours:,.0f} simulated hours, {messages:,} messages, "
+        f"{spells:,} spells of bad weather, {crashes:,} crashes, {starts:,} starts"
+    )
+
+
+def test_one_seed_is_one_run() -> None:
+    """Two runs of one seed do the same, step by step; another seed does something else."""
+    plan, other = Plan.of(1), Plan.of(3)
+    assert run(plan) == run(plan)
+    assert run(plan).digest != run(other).digest
+
+
+@pytest.mark.parametrize(
+    ("broken", "seen"),
+    [
+        (cursor_first, lambda one: "mail-unaccounted" in str(one.faults) or one.findings.lost),
+        (answered_first, lambda one: one.findings.lost),
+        (no_write_ahead, lambda one: one.findings.doubled),
+        (no_reconciliation, lambda one: one.findings.doubled),
+    ],
+)
+def test_a_broken_promise_is_seen(
+    broken: Callable[[], AbstractContextManager[object]],
+    seen: Callable[[Outcome], object],
+    say: Callable[[str], None],
+) -> None:
+    """With a safeguard taken away by hand, the audit finds what it was for within a bounded number of seeds."""
+    with broken():
+        for seed in range(MOST_SEEDS_TO_SEE):
+            if seen(run(Plan.of(seed, spells=(bridge_dying, bridge_dying, acd_loses_answers)))):
+                say(f"{broken.__name__}: seen by seed {seed}")
+                return
+    pytest.fail(f"{broken.__name__} was not seen within {MOST_SEEDS_TO_SEE} seeds")
