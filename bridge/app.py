@@ -23,6 +23,7 @@ from bridge.delivery.retry import Patience
 from bridge.delivery.worker import DeliveryWorker
 from bridge.errors import StateFileError
 from bridge.flood.gate import FloodGate
+from bridge.following import Following
 from bridge.intake.imap.host_gates import HostGates
 from bridge.intake.imap.mailbox import MailboxIntake
 from bridge.intake.webhook.server import WebhookServer
@@ -54,8 +55,8 @@ FORGET_EVERY_SECONDS = 3600.0
 PRESSURE_EVERY_SECONDS = 5.0
 TICK_WITHIN_SECONDS = 20.0
 """A loop that has not turned for so long is stuck; systemd's watchdog then restarts the bridge."""
-RECONCILER_WITHIN_SECONDS = 3600.0
-"""The same for the reconciler, whose one reading of a long list may take `acd.timeout` many times over."""
+SLOW_WITHIN_SECONDS = 3600.0
+"""The same for those whose one reading of a long list may take `acd.timeout` many times over, or who pause for long."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class Parts:
     ledger: Ledger
     worker: DeliveryWorker
     reconciler: Reconciler
+    following: Following
     mailboxes: Sequence[MailboxIntake]
     webhooks: WebhookServer | None = None
     admin: AdminServer | None = None
@@ -113,7 +115,9 @@ class Application:
         if not ledger.closed_before:
             log.warning("not-closed-before", hint=NOT_CLOSED_HINT)
         await self._set_mail_actions(ledger)
-        worker, reconciler = await self._build_delivery(ledger)
+        following = Following(self._config, ledger)
+        await following.prepare()
+        worker, reconciler = await self._build_delivery(ledger, following)
         await self._look_at_pressure(ledger)
         flood = FloodGate(ledger, self._config.flood)
         await flood.remember(round(time.time() * 1000))
@@ -126,7 +130,9 @@ class Application:
             pressure=lambda: self._pressure,
             mark=self._config.acd.mark,
         )
-        self.parts = Parts(ledger=ledger, worker=worker, reconciler=reconciler, mailboxes=())
+        self.parts = Parts(
+            ledger=ledger, worker=worker, reconciler=reconciler, following=following, mailboxes=()
+        )
         self._run("pressure", self._keep_pressure(ledger))
         self._run("retention", self._forget_old(ledger))
         await self._build_webhooks(acceptance)
@@ -135,12 +141,18 @@ class Application:
 
     async def _set_mail_actions(self, ledger: Ledger) -> None:
         """Before anything is settled, which writes down the action on its mail."""
-        sources = [one.name for one in self._config.mailbox if one.after_delivery.action != "none"]
-        cancelled = await ledger.mail_actions.set_sources(sources, now=round(time.time() * 1000))
+        wanted = [one for one in self._config.mailbox if one.after_delivery.action != "none"]
+        cancelled = await ledger.mail_actions.set_sources(
+            [one.name for one in wanted if one.after_delivery.when == "settled"],
+            when_done=[one.name for one in wanted if one.after_delivery.when == "done"],
+            now=round(time.time() * 1000),
+        )
         if cancelled:
             log.warning("mail-actions-cancelled", count=cancelled)
 
-    async def _build_delivery(self, ledger: Ledger) -> tuple[DeliveryWorker, Reconciler]:
+    async def _build_delivery(
+        self, ledger: Ledger, following: Following
+    ) -> tuple[DeliveryWorker, Reconciler]:
         acd = self._config.acd
         client = AcdClient(acd, token=acd.token.reveal)
         await client.__aenter__()
@@ -159,6 +171,8 @@ class Application:
         reconciler = Reconciler(
             ledger, client, poster, acd=acd, clocks=clocks, news=doubt, knock=worker.knock
         )
+        for name, work in following.work(client, held_up=lambda: worker.paused is not None):
+            self._run(name, work)
         self._run("reconciliation", reconciler.run())
         self._run("delivery", worker.run())
         self._closers.add("requests under way", partial(worker.stop, DRAIN_WITHIN_SECONDS))
@@ -224,8 +238,8 @@ class Application:
         """Whether every loop turns; what systemd's watchdog is told."""
         oldest = min((self.parts.worker.ticked_at, *(one.tick for one in self.parts.mailboxes)))
         now = time.monotonic()
-        looked = now - self.parts.reconciler.ticked_at < RECONCILER_WITHIN_SECONDS
-        return looked and now - oldest < TICK_WITHIN_SECONDS
+        slowest = min(self.parts.reconciler.ticked_at, self.parts.following.ticked_at)
+        return now - slowest < SLOW_WITHIN_SECONDS and now - oldest < TICK_WITHIN_SECONDS
 
     def not_ready_because(self) -> list[str]:
         """Why requests should go elsewhere, in words. Remote outages are none: the bridge is there for those."""
@@ -280,6 +294,7 @@ class Application:
         totals = await self.parts.ledger.totals()
         oldest = await self.parts.ledger.oldest_open()
         age = None if oldest is None else max(0.0, time.time() - oldest / 1000)
+        follow_up, notices = await self.parts.following.status()
         for state, number in totals.items():
             OUTBOX_ITEMS.labels(state=state).set(number)
         OUTBOX_OLDEST_SECONDS.set(age or 0)
@@ -291,6 +306,8 @@ class Application:
             items=totals,
             oldest_open_age=age,
             paused=self.parts.worker.paused,
+            follow_up=follow_up,
+            notices=notices,
         )
 
 

@@ -1,6 +1,7 @@
 """What can be wrong with a configuration beyond its form: offline, and against the servers it names."""
 
 import asyncio
+import contextlib
 import os
 import ssl
 from collections.abc import Collection, Coroutine, Iterator
@@ -10,11 +11,13 @@ from typing import Any
 
 from bridge.config.load import load_sound_part, secret_problems, secrets_of
 from bridge.config.model import Config
+from bridge.config.secret import SecretError
 from bridge.config.sound import Sound
 from bridge.errors import AcdError, Problem
 from bridge.intake.webhook.preset import problems_of as webhook_problems
 from bridge.ledger.refresh_tokens import visiting
 from bridge.mail_rules import compile_mail_rules
+from bridge.notify.signature import HOW_TO_MAKE_ONE, key_of
 from bridge.routing.compile import compile_routes, is_template
 
 ONLINE_SECONDS = 60.0
@@ -40,6 +43,7 @@ def problems(config: Config) -> list[Problem]:
         *compile_mail_rules(config.mail)[1],
         *(problem for webhook in config.webhook for problem in webhook_problems(webhook)),
         *secret_problems(config),
+        *_notify_problems(config),
         *_certificate_problems(config),
         *_state_problems(config.state.path),
     ]
@@ -138,9 +142,20 @@ def _names(config: Config) -> Iterator[tuple[str, str]]:
                 yield f"route[{route.name}].event.{field}", value.strip()
 
 
+def _notify_problems(config: Config) -> Iterator[Problem]:
+    """Secrets that can be read, and that nothing can be signed with."""
+    for notify in config.notify:
+        for number, secret in enumerate(notify.secrets):
+            with contextlib.suppress(SecretError):  # said with the other secrets
+                if key_of(secret.reveal()) is None:
+                    what = "the secret is not whsec_ and base64 of 24 to 64 bytes"
+                    yield Problem(f"notify[{notify.name}].secrets[{number}]", what, HOW_TO_MAKE_ONE)
+
+
 def _certificate_problems(config: Config) -> Iterator[Problem]:
     files = [("acd.ca_file", config.acd.ca_file)]
     files += [(f"mailbox[{mailbox.name}].ca_file", mailbox.ca_file) for mailbox in config.mailbox]
+    files += [(f"notify[{notify.name}].ca_file", notify.ca_file) for notify in config.notify]
     for key, file in files:
         try:
             if file is not None:

@@ -55,6 +55,42 @@ INTAKE_PAUSED = Gauge(
     "1 while nothing is taken in: too much waits, or the state file's disk is nearly full.",
     registry=REGISTRY,
 )
+FOLLOW_UPS = Counter(
+    "acd_bridge_follow_ups",
+    "Events of settled items whose following in the ACD has ended, by how.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+FOLLOW_UPS_WAITING = Gauge(
+    "acd_bridge_follow_ups_waiting", "Events that are followed and have not ended.", registry=REGISTRY
+)
+FOLLOW_UP_LATE_SECONDS = Gauge(
+    "acd_bridge_follow_up_late_seconds",
+    "For how long the oldest look at a followed event is overdue.",
+    registry=REGISTRY,
+)
+FOLLOW_UP_LOOKS = Counter(
+    "acd_bridge_follow_up_looks",
+    "Requests to the ACD for followed events: `single` for one event, `list` for all.",
+    ["way"],
+    registry=REGISTRY,
+)
+EVENT_REACHED_SECONDS = Histogram(
+    "acd_bridge_event_reached_seconds",
+    "Time from an item's settlement until its event was seen by an agent, and until it was done.",
+    ["status"],
+    buckets=(10, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800),
+    registry=REGISTRY,
+)
+NOTICES = Counter(
+    "acd_bridge_notices",
+    "Notices of how events ended, by what came of sending them; `failed` ones are tried again.",
+    ["notify", "outcome"],
+    registry=REGISTRY,
+)
+NOTICES_WAITING = Gauge(
+    "acd_bridge_notices_waiting", "Notices that were not taken yet.", ["notify"], registry=REGISTRY
+)
 IMAP_CONNECTED = Gauge(
     "acd_bridge_imap_connected",
     "1 while the folder is connected and watched.",

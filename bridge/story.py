@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.ledger import queries
+from bridge.ledger import follow_ups, notices, queries
 from bridge.ledger.finding import raw_of
+from bridge.ledger.follow_ups import FollowUpState
 from bridge.ledger.item import Attempt, Item
-from bridge.ledger.mail_actions import ActionState, state_of
+from bridge.ledger.mail_actions import ActionState, state_of, waits_for_done
+from bridge.ledger.notices import NoticeState
 from bridge.ledger.state import ItemState
 
 Tried = Sequence[tuple[str, str]]
@@ -28,6 +30,10 @@ class Known:
     attempts: Sequence[Attempt]
     repeats: Sequence[tuple[str, int, int]]
     action: ActionState | None
+    waits_for_done: bool
+    """Whether the mail gets its action once its event is Done."""
+    followed: FollowUpState | None
+    notice: NoticeState | None
     raw: bytes | None
 
 
@@ -38,6 +44,9 @@ def known_of(conn: sqlite3.Connection, item: Item) -> Known:
         attempts=queries.attempts(conn, item.id),
         repeats=queries.repeats(conn, item.id),
         action=state_of(conn, item.id),
+        waits_for_done=waits_for_done(conn, item.id),
+        followed=follow_ups.state_of(conn, item.id),
+        notice=notices.state_of(conn, item.id),
         raw=raw_of(conn, item.id),
     )
 
@@ -70,7 +79,10 @@ def story(known: Known, tried: Tried | None = None) -> dict[str, Any]:
         "found_again": [
             {"place": place, "last": moment(last), "times": times} for place, last, times in known.repeats
         ],
-        "after_delivery": _action(known.action),
+        "after_delivery": in_iso(known.action),
+        "after_delivery_waits_for_done": known.waits_for_done,
+        "follow_up": in_iso(known.followed),
+        "notice": in_iso(known.notice),
         "state": item.state.value,
         "reason": item.reason,
         "detail": item.detail,
@@ -111,7 +123,9 @@ def in_words(told: Mapping[str, Any]) -> list[str]:
         *_read_lines(told),
         *_route_lines(told["route"]),
         *_attempt_lines(told),
-        *_action_lines(told["after_delivery"]),
+        *_action_lines(told["after_delivery"], waits=told["after_delivery_waits_for_done"]),
+        *_follow_up_lines(told["follow_up"]),
+        *_notice_lines(told["notice"]),
         f"next: {told['next']}",
     ]
 
@@ -155,14 +169,42 @@ def _attempt_lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"event in the ACD: {told['acd_event_id']}"
 
 
-def _action_lines(action: Mapping[str, Any] | None) -> Iterator[str]:
-    if action is None:
+def _action_lines(action: Mapping[str, Any] | None, *, waits: bool) -> Iterator[str]:
+    if action is None and waits:
+        yield "after delivery: it begins when the event is Done in the ACD"
+    elif action is None:
         yield "after delivery: nothing is to be done with it"
     elif action["ended_at"]:
         yield f"after delivery: {action['outcome']} at {action['ended_at']}{_because('', action['detail'])}"
     else:
         refused = f", refused {action['tries']} times" if action["tries"] else ""
         yield f"after delivery: due at {action['due_at']}{refused}{_because('', action['detail'])}"
+
+
+def _follow_up_lines(told: Mapping[str, Any] | None) -> Iterator[str]:
+    if told is None:
+        return
+    state = told["status_name"] or (
+        f"state {told['status']}" if told["status"] is not None else "not seen yet"
+    )
+    times = [f"{name} {told[key]}" for name, key in _MILESTONES if told[key]]
+    yield f"in the ACD: {', '.join([state, *times])}"
+    if told["ended_at"]:
+        end = f"ended as {told['outcome']} at {told['ended_at']}"
+    else:
+        end = f"looked at {told['looks']} times, next at {told['due_at']}"
+    yield f"  followed: {end}{_because('', told['detail'])}"
+
+
+_MILESTONES = (("New at", "new_at"), ("Seen at", "seen_at"), ("Done at", "done_at"))
+
+
+def _notice_lines(told: Mapping[str, Any] | None) -> Iterator[str]:
+    if told is None:
+        return
+    failed = f", not taken {told['tries']} times" if told["tries"] else ""
+    end = f"{told['outcome']} at {told['ended_at']}" if told["ended_at"] else f"due at {told['due_at']}"
+    yield f"notice to {told['target']!r}: {end}{failed}{_because('', told['detail'])}"
 
 
 def _because(reason: str | None, detail: str | None) -> str:
@@ -180,7 +222,8 @@ def _attempt(one: Attempt) -> dict[str, Any]:
     return asdict(one) | {"started_at": moment(one.started_at), "ended_at": moment(one.ended_at)}
 
 
-def _action(action: ActionState | None) -> dict[str, Any] | None:
-    if action is None:
+def in_iso(stored: ActionState | FollowUpState | NoticeState | None) -> dict[str, Any] | None:
+    """A stored value as plain values, its times in ISO 8601."""
+    if stored is None:
         return None
-    return asdict(action) | {"due_at": moment(action.due_at), "ended_at": moment(action.ended_at)}
+    return {name: moment(value) if name.endswith("_at") else value for name, value in asdict(stored).items()}

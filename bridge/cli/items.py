@@ -16,8 +16,9 @@ from bridge.cli.common import (
     print_table,
     state_path,
 )
-from bridge.ledger import queries
+from bridge.ledger import follow_ups, notices, queries
 from bridge.ledger.item import Item, ItemFilter
+from bridge.story import in_iso
 
 app = typer.Typer(help="Look at items, and decide about them.", no_args_is_help=True)
 
@@ -56,7 +57,7 @@ def show_item(
     *,
     json: JsonOption = False,
 ) -> None:
-    """One item with every attempt."""
+    """One item with every attempt, and where its event stands in the ACD where it is followed."""
     path = state_path(config)
     item = at(path, partial(queries.item, key=key))
     story = as_json(item) | {
@@ -68,6 +69,8 @@ def show_item(
             {"place": place, "last": moment(seen_at), "times": times}
             for place, seen_at, times in at(path, partial(queries.repeats, item_id=item.id))
         ],
+        "follow_up": in_iso(at(path, partial(follow_ups.state_of, item_id=item.id))),
+        "notice": in_iso(at(path, partial(notices.state_of, item_id=item.id))),
     }
     if json:
         print_json(story)

@@ -22,7 +22,7 @@ from bridge.cli.common import (
     state_path,
 )
 from bridge.errors import StateFileError
-from bridge.ledger import orders, queries
+from bridge.ledger import follow_ups, notices, orders, queries
 from bridge.ledger.item import Duplicate
 from bridge.ledger.visit import look
 
@@ -39,13 +39,15 @@ def register(root: typer.Typer) -> None:
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -> None:
-    """How many items are in each state, the oldest that is open, and how far each folder is read."""
+    """How many items are in each state, the oldest that is open, how far each folder is read, and what is followed."""
     path = state_path(config)
     try:
         totals = look(path, queries.totals)
         oldest = look(path, queries.oldest_open)
         cursors = look(path, queries.cursors)
         history = look(path, orders.orders)
+        followed = look(path, follow_ups.totals)
+        untold = look(path, notices.waiting)
     except StateFileError as error:
         fail(error, EXIT_STATE)
     age = None if oldest is None else max(0.0, time.time() - oldest / 1000)
@@ -57,6 +59,8 @@ def status(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -
                 "oldest_open_age": age,
                 "folders": [asdict(one) for one in cursors],
                 "history": [asdict(one) for one in history],
+                "followed": {"waiting": followed.waiting, "next_due": moment(followed.next_due)},
+                "notices_waiting": untold,
             }
         )
         return
@@ -66,6 +70,10 @@ def status(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -
         say(f"{one.source}/{one.folder}: read up to UID {one.last_uid} (UIDVALIDITY {one.uidvalidity})")
     for order in history:
         say(f"{order.source}/{order.folder}: old mail: {order.progress()}")
+    if followed.waiting:
+        say(f"followed in the ACD: {followed.waiting} events, the next look at {moment(followed.next_due)}")
+    for name, number in untold.items():
+        say(f"notify {name}: {number} notices wait")
 
 
 def duplicates(

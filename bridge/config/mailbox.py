@@ -20,7 +20,7 @@ ACD_OWN_FOLDERS = "JTEL_"
 
 
 class AfterDelivery(Table):
-    """What happens to a mail once its event is settled."""
+    """What happens to a mail once its event is settled, or Done."""
 
     action: Literal["none", "keyword", "seen", "move", "delete"] = Field(
         "none",
@@ -34,6 +34,11 @@ class AfterDelivery(Table):
     )
     folder: str | None = Field(
         None, min_length=1, max_length=500, description="The folder for `move`. It must exist."
+    )
+    when: Literal["settled", "done"] = Field(
+        "settled",
+        description="`settled`: once the ACD has the event; `done`: once the event is Done there, which needs a route "
+        "with `follow_up = true`. A mail whose event ends otherwise stays as it is.",
     )
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from pydantic import Field, IPvAnyNetwork
 
 from bridge.config.acd import Acd
 from bridge.config.flood import Flood
+from bridge.config.follow_up import FollowUp, Notify
 from bridge.config.mail import Mail
 from bridge.config.mailbox import Mailbox
 from bridge.config.route import Route
@@ -67,6 +68,13 @@ class Config(Table):
     listen: Listen = Field(default_factory=Listen, description="Where the bridge listens.")
     flood: Flood = Field(
         default_factory=Flood, description="When what comes is held as a flood, for an operator's word."
+    )
+    follow_up: FollowUp = Field(
+        default_factory=FollowUp,
+        description="How events are followed in the ACD, for routes that ask for it.",
+    )
+    notify: tuple[Notify, ...] = Field(
+        (), strict=False, description="Who is told of the end of events, each with its own head."
     )
     route: tuple[Route, ...] = Field(
         strict=False, min_length=1, description="The routes, in the order in which they are tried."

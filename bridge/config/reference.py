@@ -17,7 +17,7 @@ from bridge.config.model import Config
 from bridge.config.secret import Secret
 from bridge.config.start import parse_start
 from bridge.config.tables import is_list, keys_of, table_of
-from bridge.config.values import Address, http_url, known_zone, safe_url
+from bridge.config.values import Address, hook_url, http_url, known_zone, safe_url
 
 HEAD = """\
 # Configuration
@@ -57,6 +57,7 @@ _CHECKED: dict[Any, str] = {
     parse_seconds: "duration",
     http_url: "http(s) address",
     safe_url: "https address",
+    hook_url: "http(s) address",
     known_zone: "name of a time zone",
     parse_start: '`"now"`, `"all"`, `"unseen"` or a date',
 }

@@ -36,9 +36,19 @@ class Route(Table):
     when: str = Field("true", min_length=1, description="A Jinja expression; `true` where it is not given.")
     drop: bool = Field(default=False, description="Whether matching messages make no event.")
     event: RouteEvent | None = Field(None, description="The event that a matching message becomes.")
+    follow_up: bool = Field(
+        default=False, description="Whether the event is looked at in the ACD until it is Done or in Error."
+    )
+    notify: str | None = Field(
+        None, description="The name of the `[[notify]]` that is told when the event is Done or in Error."
+    )
 
     @model_validator(mode="after")
     def _drop_or_event(self) -> Self:
         if self.drop == (self.event is not None):
             raise ValueError("a route has either drop = true or an event")
+        if self.drop and self.follow_up:
+            raise ValueError("a route that drops makes no event to follow up")
+        if self.notify is not None and not self.follow_up:
+            raise ValueError("notify needs follow_up = true")
         return self

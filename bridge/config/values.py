@@ -30,6 +30,23 @@ def safe_url(value: str) -> str:
 SafeUrl = Annotated[str, AfterValidator(safe_url)]
 
 
+def hook_url(value: str) -> str:
+    """An address to post to, kept as it is: its last slash and its query count. Raises ValueError."""
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its words are about the parts of an address, which people do not think in
+        parts, whole = urlsplit(""), False
+    if not whole:
+        raise ValueError("must begin with http:// or https://, and name a host and no impossible port")
+    if "@" in parts.netloc or parts.fragment or not value.isprintable() or " " in value:
+        raise ValueError("must be a plain address, without user, fragment or spaces")
+    return value
+
+
+HookUrl = Annotated[str, AfterValidator(hook_url)]
+
+
 def known_zone(value: str) -> str:
     """The name of a time zone, or nothing. Raises ValueError."""
     try:

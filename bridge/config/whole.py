@@ -5,6 +5,10 @@ where single values are wrong, and every problem shows at once.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from bridge.config.duration import parse_seconds
+from bridge.config.follow_up import FollowUp
+from bridge.config.model import State
+from bridge.config.values import Table
 from bridge.errors import Problem
 
 Raw = Mapping[str, Any]
@@ -15,8 +19,12 @@ def whole_problems(raw: Raw) -> list[Problem]:
     return [
         *_repeated_names(raw, "mailbox", "webhook"),
         *_repeated_names(raw, "route"),
+        *_repeated_names(raw, "notify"),
         *_folders_watched_twice(raw),
         *_listeners(raw),
+        *_notified_by_nobody_known(raw),
+        *_waiting_for_done_in_vain(raw),
+        *_followed_beyond_retention(raw),
     ]
 
 
@@ -59,6 +67,51 @@ def _listeners(raw: Raw) -> Iterator[Problem]:
         )
     if "webhooks" in addresses and addresses["webhooks"] == addresses.get("admin"):
         yield Problem("listen.admin", "is the address of listen.webhooks too", "give each its own port")
+
+
+def _notified_by_nobody_known(raw: Raw) -> Iterator[Problem]:
+    known = [str(entry.get("name")) for entry in _entries(raw, "notify")]
+    for route in _entries(raw, "route"):
+        name = route.get("notify")
+        if isinstance(name, str) and name not in known:
+            hint = f"there are {', '.join(known)}" if known else "add a table with the head [[notify]]"
+            yield Problem(
+                f"route[{route.get('name')}].notify", f"there is no [[notify]] named {name!r}", hint
+            )
+
+
+def _waiting_for_done_in_vain(raw: Raw) -> Iterator[Problem]:
+    """A mailbox whose mails would keep waiting, since no event is ever seen to be Done."""
+    if any(route.get("follow_up") is True for route in _entries(raw, "route")):
+        return
+    for entry in _entries(raw, "mailbox"):
+        action = entry.get("after_delivery")
+        if isinstance(action, dict) and action.get("when") == "done":
+            key = f"mailbox[{entry.get('name')}].after_delivery.when"
+            yield Problem(
+                key, 'is "done", and no route follows its events', "set follow_up = true in a route"
+            )
+
+
+def _followed_beyond_retention(raw: Raw) -> Iterator[Problem]:
+    """What is removed from the state file cannot be followed any longer."""
+    days = _given(raw, "state", "retention_days", State)
+    try:
+        longest = parse_seconds(_given(raw, "follow_up", "give_up_after", FollowUp))
+    except ValueError:
+        return  # the models say what is wrong with it
+    if not isinstance(days, int):
+        return
+    if longest >= days * 86400 and any(route.get("follow_up") is True for route in _entries(raw, "route")):
+        what = f"is not shorter than state.retention_days = {days}"
+        yield Problem("follow_up.give_up_after", what, "give a shorter one, or keep items for longer")
+
+
+def _given(raw: Raw, table: str, key: str, model: type[Table]) -> Any:
+    """The value in the file, or the default."""
+    found = raw.get(table)
+    default = model.model_fields[key].default
+    return found.get(key, default) if isinstance(found, dict) else default
 
 
 def _entries(raw: Raw, key: str) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ _FORMS = {
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least one entry",
+    "too_long": "must have at most {max_length} entries",
 }
 _PATTERNS = {
     NAME_FORM: "may have up to 64 letters, digits, spaces, dots, hyphens and underscores, and begins with "

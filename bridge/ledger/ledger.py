@@ -16,8 +16,10 @@ from bridge.ledger import places as places_of
 from bridge.ledger.accepting import NO_NOTES, FloodNotes
 from bridge.ledger.doubt import Doubt, Found
 from bridge.ledger.file import ServiceLock, explained, open_for_reading
+from bridge.ledger.follow_ups import FollowUps
 from bridge.ledger.item import Claimed, NewItem, Settlement, Stored
 from bridge.ledger.mail_actions import MailActions
+from bridge.ledger.notices import Notices
 from bridge.ledger.places import Place
 from bridge.ledger.readings import Readings
 from bridge.ledger.refresh_tokens import RefreshTokens
@@ -200,6 +202,16 @@ class Ledger:
     def mail_actions(self) -> MailActions:
         """What is to be done with the mails of settled items."""
         return MailActions(self._read, self._writer.write)
+
+    @property
+    def follow_ups(self) -> FollowUps:
+        """Events of settled items that are followed in the ACD."""
+        return FollowUps(self._read, self._writer.write)
+
+    @property
+    def notices(self) -> Notices:
+        """Who is still to be told how events ended."""
+        return Notices(self._read, self._writer.write)
 
     async def put_order(self, order: HistoryOrder, *, now: int) -> None:
         """Write down which old mail of a folder is to be read."""

@@ -1,4 +1,4 @@
-"""What is still to be done with the mails of settled items: the rows, which a trigger makes (0001_items.sql)."""
+"""What is still to be done with the mails of settled items: the rows, which triggers make (0005_follow_up.sql)."""
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -66,10 +66,16 @@ class Ended:
     detail: str = ""
 
 
-def set_sources(conn: sqlite3.Connection, sources: Sequence[str], now: int) -> int:
-    """Which mailboxes have an action from now on. What waits for others is cancelled; how many that were."""
+def set_sources(
+    conn: sqlite3.Connection, sources: Sequence[str], now: int, when_done: Sequence[str] = ()
+) -> int:
+    """Which mailboxes have an action from now on: once an item is settled, or once its event is Done.
+
+    What waits for others is cancelled; how many that were.
+    """
+    stages = [(one, "settled") for one in set(sources)] + [(one, "done") for one in set(when_done)]
     conn.execute("DELETE FROM mail_action_sources")
-    conn.executemany("INSERT INTO mail_action_sources (source) VALUES (?)", [(one,) for one in set(sources)])
+    conn.executemany("INSERT INTO mail_action_sources (source, stage) VALUES (?, ?)", stages)
     return conn.execute(
         "UPDATE mail_actions SET ended_at = ?, outcome = ? WHERE ended_at IS NULL "
         "AND source NOT IN (SELECT source FROM mail_action_sources)",
@@ -139,6 +145,16 @@ def state_of(conn: sqlite3.Connection, item_id: int) -> ActionState | None:
     return None if row is None else ActionState(**dict(row))
 
 
+def waits_for_done(conn: sqlite3.Connection, item_id: int) -> bool:
+    """Whether the item's mail gets its action only when its event, which is still followed, is Done."""
+    row = conn.execute(
+        "SELECT 1 FROM items i JOIN mail_action_sources s ON s.source = i.source AND s.stage = 'done' "
+        "JOIN follow_ups f ON f.item_id = i.id AND f.ended_at IS NULL WHERE i.id = ? AND i.kind = 'mail'",
+        (item_id,),
+    ).fetchone()
+    return row is not None
+
+
 class Run(Protocol):
     """Runs a function on the state file, for reading or for writing."""
 
@@ -153,9 +169,9 @@ class MailActions:
         self._read = read
         self._write = write
 
-    async def set_sources(self, sources: Sequence[str], *, now: int) -> int:
+    async def set_sources(self, sources: Sequence[str], *, when_done: Sequence[str] = (), now: int) -> int:
         """See `set_sources`. Before the first item is settled."""
-        return await self._write(partial(set_sources, sources=sources, now=now))
+        return await self._write(partial(set_sources, sources=sources, when_done=when_done, now=now))
 
     async def due(self, source: str, *, now: int, limit: int) -> list[MailAction]:
         """See `due`."""

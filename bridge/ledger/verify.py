@@ -103,6 +103,24 @@ INVARIANTS = (
         WHERE numbering_id NOT IN (SELECT id FROM numberings)
         """,
     ),
+    Invariant(
+        "follow-up",
+        "only a delivered item's own event is followed, and it has an outcome exactly where that has ended",
+        """
+        SELECT key FROM follow_ups JOIN items ON items.id = item_id
+        WHERE items.state NOT IN ('created', 'updated') OR items.acd_event_id IS NOT follow_ups.acd_event_id
+        OR (ended_at IS NULL) <> (outcome = '')
+        """,
+    ),
+    Invariant(
+        "notice",
+        "there is a notice only of an event that is followed, and it has an outcome exactly where it has ended",
+        """
+        SELECT key FROM notices JOIN items ON items.id = notices.item_id
+        WHERE (notices.ended_at IS NULL) <> (notices.outcome = '')
+        OR NOT EXISTS (SELECT 1 FROM follow_ups WHERE follow_ups.item_id = notices.item_id)
+        """,
+    ),
 )
 
 

@@ -55,12 +55,22 @@ def status_page(status: Status, now: datetime) -> str:
         open_items=counts(status.items, [state for state in ItemState if state in OPEN]),
         settled_items=counts(status.items, [state for state in ItemState if state not in OPEN]),
         oldest="none" if status.oldest_open_age is None else span(status.oldest_open_age),
-        tables={"Mailboxes": table(status.folders()), "Webhooks": table(status.webhooks)},
+        tables=_tables(status),
         version=status.version,
         started=moment(status.started_at),
         up=span((now - status.started_at).total_seconds()),
         now=moment(now),
     )
+
+
+def _tables(status: Status) -> dict[str, tuple[list[str], list[list[Cell]]]]:
+    """What many do not use is only shown where it is used."""
+    shown = {"Mailboxes": table(status.folders()), "Webhooks": table(status.webhooks)}
+    if status.follow_up:
+        shown["Follow-up"] = table(status.follow_up)
+    if status.notices:
+        shown["Notices"] = table(status.notices)
+    return shown
 
 
 def summary(status: Status) -> tuple[str, str, list[str]]:

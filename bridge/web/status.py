@@ -1,6 +1,6 @@
 """How the bridge stands, as values: what the status page, `/status.json` and `systemctl status` show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +26,10 @@ class Status:
     """Seconds since the oldest item that is not settled was stored; None where all are settled."""
     paused: str | None
     """Why nothing is posted to the ACD, or None."""
+    follow_up: list[dict[str, Any]] = field(default_factory=list)
+    """One row where events are followed in the ACD: how many, and how late the oldest look is."""
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    """One row for each receiver of notices."""
 
     def waiting(self) -> int:
         """Number of items that are not settled."""

@@ -13,6 +13,8 @@ from bridge.config.model import Config
 from bridge.config.reference import reference as configuration_page
 from bridge.config.secret import Secret
 from bridge.config.values import Address
+from bridge.ledger.follow_ups import FollowUpOutcome
+from bridge.ledger.notices import NoticeOutcome
 from bridge.ledger.state import ItemState
 from bridge.reason import Reason
 from docs import reference
@@ -76,6 +78,12 @@ def test_every_state_has_its_heading(state: ItemState) -> None:
 def test_every_reason_has_its_heading(reason: Reason) -> None:
     """Each reason that a log line, metric or page can name is explained."""
     assert reason.value in headings("reasons.md")
+
+
+@pytest.mark.parametrize("outcome", [*FollowUpOutcome, *NoticeOutcome])
+def test_every_outcome_of_a_follow_up_is_explained(outcome: str) -> None:
+    """Each way in which the following of an event, or a notice, can end is on its page."""
+    assert f"`{outcome}`" in (DOCS / "follow-up.md").read_text()
 
 
 @pytest.mark.parametrize("command", [command.name for command in reference.commands()])

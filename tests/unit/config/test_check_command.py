@@ -98,6 +98,29 @@ def test_problems_end_with_78(tmp_path: Path, credentials: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("secret", "wrong"), [("whsec_" + "A" * 32, False), ("whsec_short", True), ("a-password", True)]
+)
+def test_a_secret_that_nothing_can_be_signed_with_is_a_problem(
+    tmp_path: Path,
+    credentials: Path,
+    secret: str,
+    wrong: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """What is commented out in the example works once its secret is one of Standard Webhooks, and is refused else."""
+    (credentials / "helpdesk-notify").write_text(secret)
+    lines = (
+        "[[notify]]",
+        'name = "helpdesk"\n',
+        'url = "https://helpdesk.example.org/hooks/acd"',
+        'secrets = [{ credential = "helpdesk-notify" }]',
+        "follow_up = true",
+        'notify = "helpdesk"',
+    )
+    found = problems(load_config(in_folder(tmp_path, *((f"# {line}", line) for line in lines))))
+    assert [problem.key for problem in found] == (["notify[helpdesk].secrets[0]"] if wrong else [])
+
+
+@pytest.mark.parametrize(
     ("found", "code"),
     [
         ([], 0),

@@ -17,6 +17,7 @@ def new_item(
     place: str = "",
     source: str = "support",
     event: EventDraft | None = DRAFT,
+    route: str | None = None,
 ) -> NewItem:
     return NewItem(
         key=key,
@@ -25,6 +26,7 @@ def new_item(
         place=place or f"INBOX/1/{key}",
         conversation=conversation or f"thread {key}",
         state=state,
+        route=route,
         received_at=1,
         message={"sender": "anna@example.org", "subject": "Printer on strike", "ticket_number": "DH-1"},
         event=event,

@@ -7,6 +7,7 @@ import pytest
 from bridge.cursor import FolderCursor
 from bridge.ledger.accepting import accept
 from bridge.ledger.doubt import Found, doubts, resolve
+from bridge.ledger.follow_ups import FollowedRoute, FollowUpOutcome, Looked, record, set_routes
 from bridge.ledger.operating import drop, retry
 from bridge.ledger.outbox import claim, recover, settle, turn
 from bridge.ledger.retention import remove_settled
@@ -19,7 +20,8 @@ def fill(conn: sqlite3.Connection) -> None:
     """Items in every state, with a conversation of three."""
     cursor = FolderCursor(source="support", folder="INBOX", uidvalidity=1, baseline=1, last_uid=9)
     talk = [new_item(key, conversation="talk", place=f"INBOX/1/{uid}") for uid, key in enumerate("xyz", 2)]
-    accept(conn, [*(new_item(key) for key in "abcdefg"), *talk], cursor, now=1)
+    set_routes(conn, [FollowedRoute(route="followed", notify="desk")], first=1, longest=1, now=1)
+    accept(conn, [*(new_item(key, route="followed") for key in "abcdefg"), *talk], cursor, now=1)
     others = [
         ItemState.FILTERED,
         ItemState.QUARANTINED,
@@ -31,6 +33,7 @@ def fill(conn: sqlite3.Connection) -> None:
     ends = [created(1), updated(1), dead(), later(5), uncertain()]
     settle(conn, list(zip(claim(conn, 5, now=2), ends, strict=True)), now=3)
     claim(conn, 2, now=3)
+    record(conn, [Looked(item_id=1, due_at=4, steady=0, told=False, outcome=FollowUpOutcome.DONE)], now=4)
 
 
 def test_usual_work_holds_them(conn: sqlite3.Connection) -> None:
@@ -64,6 +67,8 @@ BREAKING = {
     "one-event-one-item": "UPDATE items SET state = 'created' WHERE key = 'b'",
     "cursor": "UPDATE cursors SET baseline = 11",
     "numbering": "DELETE FROM numberings",
+    "follow-up": "UPDATE follow_ups SET outcome = 'unknown' WHERE ended_at IS NULL",
+    "notice": "DELETE FROM follow_ups",
     "foreign-key": "PRAGMA foreign_keys = OFF; DELETE FROM items WHERE key = 'a'",
 }
 
