@@ -1,6 +1,7 @@
 """A helpdesk that is told how events ended: a real server that believes only what our own verifier believes."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ class Receiver:
     """What came, and how it is answered. `statuses` are the next answers; after them each is 204."""
 
     port: int = 0
+    scheme: str = "http"
     statuses: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     taken: list[dict[str, Any]] = field(default_factory=list)
@@ -36,7 +38,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hooks/acd/"
+        return f"{self.scheme}://127.0.0.1:{self.port}/hooks/acd/"
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
@@ -57,14 +59,16 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver(port: int = 0, **fields: Any) -> AsyncIterator[Receiver]:
-    """A receiver that listens; port 0 takes a free one."""
+async def receiver(
+    port: int = 0, tls: ssl.SSLContext | None = None, **fields: Any
+) -> AsyncIterator[Receiver]:
+    """A receiver that listens, over TLS where it has a certificate; port 0 takes a free one."""
     made = Receiver(**fields)
     made.open.set()
     runner = web.ServerRunner(web.Server(made.handle, access_log=None), shutdown_timeout=0.2)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    made.port = runner.addresses[0][1]
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
+    made.port, made.scheme = runner.addresses[0][1], "http" if tls is None else "https"
     try:
         yield made
     finally:

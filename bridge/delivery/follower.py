@@ -42,7 +42,7 @@ LOOK_EVERY_SECONDS = 5.0
 LEAST_BETWEEN_READINGS = 60.0
 """The list is dear: it has no paging and holds every event of the account."""
 LONGEST_PAUSE_SECONDS = 900.0
-"""However long a Retry-After asks to wait."""
+"""However long a Retry-After asks to wait, and whatever `acd.retry_cap` allows; the watchdog must see it turn."""
 LIST_SHUNNED_SECONDS = 3600.0
 """How long the list is not tried again after it could not be read while the ACD answered."""
 MOST_DUE = 2000
@@ -215,6 +215,7 @@ class Follower:
     def _pause(self, reason: str, hint: str, least: float = 0.0) -> float:
         self._failures += 1
         wait = max(wait_seconds(self._failures, self._outage, self._clocks.chance()), least)
+        wait = min(wait, LONGEST_PAUSE_SECONDS)
         tell = log.error if self._failures == 1 else log.warning
         tell("follow-up-waits", reason=reason, hint=hint, seconds=round(wait, 1))
         return wait
@@ -233,7 +234,7 @@ def _words(failure: AcdFailure) -> str:
 
 
 def _least_pause(failure: AcdFailure) -> float:
-    asked = min(failure.retry_after or 0.0, LONGEST_PAUSE_SECONDS)
+    asked = failure.retry_after or 0.0
     return max(asked, SLOW_PROBE_SECONDS) if isinstance(failure, _NOBODY_CAN) else asked
 
 

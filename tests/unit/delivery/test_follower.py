@@ -28,6 +28,7 @@ from bridge.delivery import follower as module
 from bridge.delivery.clocks import Clocks
 from bridge.delivery.follower import Follower
 from bridge.delivery.pace import Pace
+from bridge.delivery.retry import Patience
 from bridge.errors import StateFileError
 from bridge.ledger import follow_ups
 from bridge.ledger.follow_ups import FollowedRoute, FollowUpState
@@ -243,6 +244,15 @@ async def test_an_outage_makes_it_pause_for_longer_and_longer(
         client.failures.clear()
         assert await on.round(1000) == 0
         assert on.state().status_name == "New"
+
+
+async def test_no_pause_is_longer_than_the_watchdog_waits(path: Path) -> None:
+    """Whatever `acd.retry_cap` says: a follower that does not turn would be taken for one that is stuck."""
+    client = Client(e5=20)
+    client.failures[5] = failure(AcdUnreachable)
+    async with stage(path, client, 5) as on:
+        on.follower._outage = Patience(first=7200, cap=14_400, give_up_after=1e6)
+        assert await on.round(30) == module.LONGEST_PAUSE_SECONDS
 
 
 async def test_while_posting_is_held_up_nothing_is_asked(path: Path) -> None:
