@@ -26,6 +26,8 @@ LOOK_EVERY_SECONDS = 30.0
 """Without news; items of a start, or that an operator has let go, are found by then."""
 LEAST_BETWEEN_READINGS = 5.0
 """The list is dear: it has no paging and holds every event of the account."""
+LONGEST_PAUSE_SECONDS = 900.0
+"""Whatever `acd.retry_cap` allows; the watchdog must see it turn."""
 
 
 class Reconciler:
@@ -148,10 +150,11 @@ class Reconciler:
     def _unreadable(self, reason: str, hint: str) -> float:
         self._failures += 1
         wait = wait_seconds(self._failures, self._patience, self._clocks.chance())
+        wait = min(max(wait, LEAST_BETWEEN_READINGS), LONGEST_PAUSE_SECONDS)
         LIST_UNREADABLE.set(1)
         tell = log.error if self._failures == 1 else log.warning
         tell("doubts-wait", reason=reason, hint=hint, seconds=round(wait, 1))
-        return max(wait, LEAST_BETWEEN_READINGS)
+        return wait
 
     def _until_due(self, missing: Sequence[Doubt]) -> float:
         if not missing:

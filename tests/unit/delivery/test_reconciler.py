@@ -8,6 +8,7 @@ from bridge.acd.answer import Answer, Meaning
 from bridge.acd.failure import AcdLater
 from bridge.acd.record import AcdEvent
 from bridge.acd.request import CreateRequest
+from bridge.app import SLOW_WITHIN_SECONDS
 from bridge.config.acd import Acd
 from bridge.delivery.clocks import Clocks
 from bridge.delivery.reconcile import find_events
@@ -164,3 +165,22 @@ async def test_while_nobody_can_be_reached_it_waits(tmp_path: Path) -> None:
         tmp_path / "state.db", client, "Printer", on_unreadable="resend", retry_cap=40, retry_first=0.01
     )
     assert states == {"created": "1"}
+
+
+async def test_no_pause_is_longer_than_the_watchdog_waits(tmp_path: Path) -> None:
+    """Whatever `acd.retry_cap` says: a reconciler that does not turn would be taken for one that is stuck."""
+    ledger = await Ledger.open(tmp_path / "state.db")
+    acd = Acd.model_validate(
+        {"url": "http://acd", "clients_id": 1, "token": "t", "retry_first": "2h", "retry_cap": "4h"}
+    )
+    reconciler = Reconciler(
+        ledger,
+        Client(),  # type: ignore[arg-type] # only `events` is used
+        Poster(),  # type: ignore[arg-type] # only `request_of` is used
+        acd=acd,
+        clocks=Clocks(chance=lambda: 1.0),
+        news=asyncio.Event(),
+        knock=lambda: None,
+    )
+    assert reconciler._unreadable("acd-failed", "") < SLOW_WITHIN_SECONDS / 2
+    await ledger.close()
