@@ -52,6 +52,9 @@ SOON = 0.5
 IN_A_ROUND = 20
 """Events that are looked at one by one before what was found is written down."""
 
+DEFECT = "a defect; the log says more"
+ANOTHER = "the ACD showed another event"
+
 Found = Mapping[int, Sight | Gone | Unclear]
 """What was found, by the event's ID."""
 
@@ -190,7 +193,12 @@ class Follower:
             return Gone()
         except _CANNOT_SEE_IT as failure:
             return Unclear(_words(failure))
-        return _sight(event, names) if event.id == event_id else Unclear("the ACD showed another event")
+        except AcdFailure:
+            raise
+        except Exception:
+            log.exception("look-crashed", acd_event_id=event_id)
+            return Unclear(DEFECT)
+        return _sight(event, names) if event.id == event_id else Unclear(ANOTHER)
 
     async def _record(self, rows: Sequence[Followed], found: Found) -> None:
         """Write down what was found, for each item whose event it is."""

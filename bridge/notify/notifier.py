@@ -9,6 +9,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 import aiohttp
 import structlog
@@ -41,6 +42,14 @@ ALARM_AFTER = 5
 _HEADERS = {"Content-Type": "application/json", "User-Agent": f"acd-bridge/{__version__}"}
 
 log = structlog.get_logger("bridge.notify")
+
+
+class Terms(TypedDict):
+    """What the decisions about a try need besides it."""
+
+    now: int
+    chance: float
+    give_up_after: float
 
 
 class Notifier:
@@ -132,34 +141,42 @@ class Notifier:
     async def _send(
         self, session: aiohttp.ClientSession, notice: Notice, keys: Sequence[bytes], tls: ssl.SSLContext
     ) -> Sent:
-        """One try. The answer's body is not read."""
-        content, patience = body(notice), self._wanted.give_up_after
-        headers = signed_headers(keys, message_id(notice), content, now=self._clock())
+        """One try, and what follows from it."""
         try:
-            async with session.post(
-                self._wanted.url,
-                data=content,
-                headers=headers,
-                ssl=tls,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=self._wanted.timeout),
-            ) as response:
-                status, asked = response.status, retry_after(response.headers, now=self._clock())
-                response.close()
+            status, least = await self._exchange(session, notice, keys, tls)
         except TimeoutError:
             words = f"no answer within {self._wanted.timeout:g} seconds"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             words = f"no answer: {type(error).__name__}"
+        except Exception:
+            log.exception("notice-crashed", notify=self._wanted.name, key=notice.key)
+            words = "a defect; the log says more"
         else:
-            return after_answer(
-                notice,
-                status,
-                now=self._now(),
-                chance=self._fraction(),
-                give_up_after=patience,
-                least=asked or 0.0,
-            )
-        return after_failure(notice, words, now=self._now(), chance=self._fraction(), give_up_after=patience)
+            return after_answer(notice, status, least=least, **self._terms())
+        return after_failure(notice, words, **self._terms())
+
+    def _terms(self) -> Terms:
+        return {
+            "now": self._now(),
+            "chance": self._fraction(),
+            "give_up_after": self._wanted.give_up_after,
+        }
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, notice: Notice, keys: Sequence[bytes], tls: ssl.SSLContext
+    ) -> tuple[int, float]:
+        """The status of the answer, whose body is not read, and the seconds that it asks to wait."""
+        content = body(notice)
+        async with session.post(
+            self._wanted.url,
+            data=content,
+            headers=signed_headers(keys, message_id(notice), content, now=self._clock()),
+            ssl=tls,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=self._wanted.timeout),
+        ) as response:
+            response.close()
+            return response.status, retry_after(response.headers, now=self._clock()) or 0.0
 
     def _tell(self, notice: Notice, sent: Sent) -> None:
         NOTICES.labels(notify=self._wanted.name, outcome=str(sent.outcome or FAILED)).inc()

@@ -111,6 +111,7 @@ async def test_an_event_is_followed_until_it_is_done(tmp_path: Path, acd: Simula
         await post(app, ticket("DH-1"), "m1")
         await until(lambda: (one := state(config)) and one.new_at)
         assert (await app.status()).follow_up[0]["followed"] == 1
+        assert app.alive()
         age.seconds += 1000
         await until(lambda: (one := state(config)) and one.seen_at)
         age.seconds += 1000

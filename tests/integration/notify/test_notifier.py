@@ -15,7 +15,7 @@ from bridge.errors import StateFileError
 from bridge.ledger import notices
 from bridge.ledger.follow_ups import FollowedRoute, FollowUpOutcome, Looked
 from bridge.ledger.ledger import Ledger
-from bridge.ledger.notices import NoticeState
+from bridge.ledger.notices import Notice, NoticeState
 from bridge.ledger.visit import look
 from bridge.notify.notifier import Notifier
 from tests.integration.acd.certificate import self_signed
@@ -109,6 +109,22 @@ async def test_a_notice_that_is_refused_alone_keeps_no_other(tmp_path: Path, led
         await until(lambda: state(tmp_path, 2).outcome == "taken")
         await until(lambda: state(tmp_path, 1).outcome == "taken")
         assert desk.tried[0] != desk.tried[1]
+
+
+async def test_a_defect_with_one_notice_keeps_no_other(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot even be made is tried again later, and the next one is sent."""
+
+    def broken(notice: Notice) -> bytes:
+        if notice.key == "k1":
+            raise KeyError("a defect")
+        return b"{}"
+
+    monkeypatch.setattr("bridge.notify.notifier.body", broken)
+    async with receiver() as desk, notifying(ledger, desk.url):
+        await until(lambda: state(tmp_path, 2).outcome == "taken")
+    assert state(tmp_path, 1).detail == "a defect; the log says more"
 
 
 async def test_410_ends_it(tmp_path: Path, ledger: Ledger) -> None:
