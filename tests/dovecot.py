@@ -91,6 +91,16 @@ service stats {{
 }}
 """
 
+ACL_CONFIG = """
+mail_plugins = acl
+protocol imap {
+  mail_plugins = acl imap_acl
+}
+plugin {
+  acl = vfile
+}
+"""
+"""Rights of folders (RFC 4314); see `Dovecot.allow`."""
 
 TOKEN_PASSDB = """passdb {{
   driver = oauth2
@@ -110,10 +120,11 @@ active_value = true
 class Dovecot:
     """A Dovecot below one folder. It keeps its mail and its ports over stop and start.
 
-    With `introspection_url`, the address of a token server (RFC 7662), it also takes access tokens.
+    With `introspection_url`, the address of a token server (RFC 7662), it also takes access tokens. With `acl` folders
+    have rights.
     """
 
-    def __init__(self, folder: Path, introspection_url: str = "") -> None:
+    def __init__(self, folder: Path, introspection_url: str = "", *, acl: bool = False) -> None:
         self.folder = folder
         self.host = "127.0.0.1"
         self.port, self.tls_port = _free_ports(2)
@@ -136,6 +147,7 @@ class Dovecot:
                 token_mechanisms=" xoauth2 oauthbearer" if introspection_url else "",
                 token_passdb=TOKEN_PASSDB.format(dir=folder) if introspection_url else "",
             )
+            + (ACL_CONFIG if acl else "")
         )
 
     def start(self) -> None:
@@ -199,6 +211,14 @@ class Dovecot:
         with self.client(user) as client:
             status, answer = client.create(_quoted(folder))
             assert status == "OK", answer
+
+    def allow(self, user: str, folder: str, rights: str) -> None:
+        """Give the account these rights to a folder of its own, and no other ones (RFC 4314 section 2.1).
+
+        Sessions that are open keep the rights they know.
+        """
+        path = self._maildir(user, folder) / "dovecot-acl"
+        path.write_text(f"owner {rights}\n")
 
     def client(self, user: str) -> imaplib.IMAP4:
         """Another mail program of the same account, signed in."""
@@ -298,12 +318,12 @@ def skip_where_missing() -> None:
 
 
 @contextmanager
-def running(introspection_url: str = "") -> Iterator[Dovecot]:
+def running(introspection_url: str = "", *, acl: bool = False) -> Iterator[Dovecot]:
     """A Dovecot while the block runs. The test is skipped where there is none."""
     skip_where_missing()
     # Dovecot's sockets need short paths (at most 107 bytes), which pytest's own folders are not.
     with TemporaryDirectory(prefix="dovecot-", ignore_cleanup_errors=True) as folder:
-        server = Dovecot(Path(folder), introspection_url)
+        server = Dovecot(Path(folder), introspection_url, acl=acl)
         try:
             server.start()
             yield server

@@ -24,6 +24,9 @@ DELETED = "\\Deleted"
 SEEN = "\\Seen"
 ONLY_MARKED = "the server has no UIDPLUS: the mail is marked as deleted and still in its folder"
 
+NOT_REMOVED = "the server said that it removed the mail, but it is still in its folder, marked as deleted"
+"""Dovecot says so where the account has not the right to expunge (RFC 4314)."""
+
 
 class Verb(StrEnum):
     """The commands that change a mail, each of them by UID."""
@@ -59,6 +62,11 @@ class Plan:
     def removes(self) -> bool:
         """Whether the mail may be gone afterwards."""
         return any(step.verb in {Verb.COPY, Verb.MOVE, Verb.EXPUNGE} for step in self.steps)
+
+    @property
+    def expunges(self) -> bool:
+        """Whether the mail must be gone afterwards by a command that says OK even where it did nothing."""
+        return any(step.verb is Verb.EXPUNGE for step in self.steps)
 
     @property
     def flags(self) -> list[str]:

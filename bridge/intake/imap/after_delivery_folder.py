@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bridge.config.mailbox import AfterDelivery
 from bridge.intake.imap import folder_name, uid_set
-from bridge.intake.imap.after_delivery import GIVEN_UP_RENUMBERED, Plan, Step, Verb, plan, uid_in
+from bridge.intake.imap.after_delivery import GIVEN_UP_RENUMBERED, NOT_REMOVED, Plan, Step, Verb, plan, uid_in
 from bridge.intake.imap.connection import Answer, Connection, refused
 from bridge.intake.imap.failure import Kind, MailServerError, response_code
 from bridge.intake.imap.fetch_response import Fetched, parse_fetch
@@ -157,8 +157,12 @@ class _Folder:
             uids = sorted(left.keys() - copied) if step.verb is Verb.COPY else sorted(left)
             for uid, words in (await self._perform(step, uids)).items():
                 self._results.refused[left.pop(uid).item_id] = words
-        for action in left.values():
-            self._end(action, self._plan.outcome, self._plan.detail)
+        stayed = set(await self._connection.existing(sorted(left))) if self._plan.expunges and left else set()
+        for uid, action in left.items():
+            if uid in stayed:
+                self._end(action, ActionOutcome.DELETED_FLAG, NOT_REMOVED)
+            else:
+                self._end(action, self._plan.outcome, self._plan.detail)
 
     async def _perform(self, step: Step, uids: Sequence[int]) -> dict[int, str]:
         """Send one command; the UIDs that it is refused for, with the server's words.
