@@ -32,8 +32,21 @@ OTHER_HABITS = {
     # They keep a tab in the subject; ours is one line without control characters.
     ("rfc2822/example14.eml", "subject"),
     # They call a word without a domain an address; the ACD cannot use one.
-    ("thirdparty/007.eml", "from_addr"), ("references.eml", "from_addr"),
+    ("thirdparty/007.eml", "from_addr"), ("thirdparty/007.eml", "from_name"), ("references.eml", "from_addr"),
 }  # fmt: skip
+MISSED = {
+    # Its subject alone says so, which people's replies to such mails do as well.
+    ("testAutoReplyEmailsAreIgnored_3873.eml", "auto"),
+    # A notice of a mailing list manager to its owner, which looks like a person's mail.
+    ("lhost-fml-03.eml", "auto"), ("lhost-fml-03.eml", "bounce"), ("lhost-fml-02.eml", "bounce"),
+    # A person forwards a bounce: the mail is a person's.
+    ("lhost-sendmail-14.eml", "auto"), ("lhost-sendmail-14.eml", "bounce"),
+    # Notices of Amazon SNS are reports for us; that they tell of a bounce stands in their body.
+    ("lhost-amazonses-09.eml", "bounce"), ("lhost-amazonses-10.eml", "bounce"),
+    # Reports for us by their null return path; their subject is "Mail".
+    ("lhost-kddi-02.eml", "bounce"), ("lhost-kddi-03.eml", "bounce"),
+}  # fmt: skip
+"""Automatic mail that is not told by its header, which is all that is fetched."""
 
 pytestmark = pytest.mark.skipif(not (CORPORA / "index.jsonl").is_file(), reason="the corpora are not there")
 
@@ -54,18 +67,18 @@ def results() -> Results:
 
 
 def counted(results: Results, key: str, got: Any) -> list[tuple[str, Any, Any]]:
-    """Path, expectation and result of every mail that states the key, without other projects' habits."""
+    """Path, expectation and result of every mail that states the key, without the exceptions named above."""
     return [
         (path, expect[key], got(message))
         for path, message, expect in results
-        if key in expect and not any(path.endswith(end) and key == name for end, name in OTHER_HABITS)
+        if key in expect
+        and not any(path.endswith(end) and key == name for end, name in OTHER_HABITS | MISSED)
     ]
 
 
-def assert_share(cases: list[tuple[str, Any, Any]], share: float) -> None:
-    wrong = [case for case in cases if case[1] != case[2]]
+def assert_all(cases: list[tuple[str, Any, Any]]) -> None:
     assert cases
-    assert len(wrong) <= (1 - share) * len(cases), wrong
+    assert [case for case in cases if case[1] != case[2]] == []
 
 
 def test_every_mail_is_read_without_the_last_net() -> None:
@@ -76,46 +89,59 @@ def test_every_mail_is_read_without_the_last_net() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "field", "share"),
-    [("from_addr", "sender", 0.99), ("subject", "subject", 0.99), ("message_id", "message_id", 0.99)],
+    ("key", "field"),
+    [("from_addr", "sender"), ("subject", "subject"), ("message_id", "message_id")],
 )
-def test_fields(results: Results, key: str, field: str, share: float) -> None:
+def test_fields(results: Results, key: str, field: str) -> None:
     """Sender, subject and Message-ID are as expected."""
-    assert_share(counted(results, key, lambda message: getattr(message, field)), share)
+    assert_all(counted(results, key, lambda message: getattr(message, field)))
 
 
 def test_names(results: Results) -> None:
     """The shown name is as expected; some projects give the address where there is none."""
     cases = counted(results, "from_name", lambda message: message)
-    assert_share([(path, name, m.sender_name or (name and m.sender)) for path, name, m in cases], 0.98)
+    assert_all([(path, name, m.sender_name or (name and m.sender)) for path, name, m in cases])
 
 
 def test_recipients(results: Results) -> None:
     """The addresses of To come first and in their order."""
     cases = counted(results, "to", lambda message: message.recipients)
-    assert_share([(path, to, list(found[: len(to)])) for path, to, found in cases], 0.99)
+    assert_all([(path, to, list(found[: len(to)])) for path, to, found in cases])
 
 
 def test_texts(results: Results) -> None:
     """The first text is as expected, but for white space."""
     cases = counted(results, "text", lambda message: message.text.split())
-    assert_share([(path, text.split(), found) for path, text, found in cases], 0.99)
+    assert_all([(path, text.split(), found) for path, text, found in cases])
     cases = counted(results, "text_contains", lambda message: message.text)
-    assert_share([(path, True, all(one in text for one in ones)) for path, ones, text in cases], 0.99)
+    assert_all([(path, True, all(one in text for one in ones)) for path, ones, text in cases])
 
 
-@pytest.mark.parametrize(("stated", "share"), [("yes", 0.98), ("no", 0.97)])
-def test_automatic_mail(results: Results, stated: str, share: float) -> None:
+@pytest.mark.parametrize("stated", ["yes", "no"])
+def test_automatic_mail(results: Results, stated: str) -> None:
     """Automatic mail is told from mail that people wrote."""
     both = [
         *counted(results, "auto", lambda m: bool(m.auto)),
         *counted(results, "auto_inferred", lambda m: bool(m.auto)),
     ]
-    assert_share([case for case in both if case[1] is (stated == "yes")], share)
+    assert_all([case for case in both if case[1] is (stated == "yes")])
 
 
-@pytest.mark.parametrize(("stated", "share"), [("yes", 0.98), ("no", 0.97)])
-def test_bounces(results: Results, stated: str, share: float) -> None:
+@pytest.mark.parametrize("stated", ["yes", "no"])
+def test_bounces(results: Results, stated: str) -> None:
     """Bounces are told from other mail."""
     cases = counted(results, "bounce", lambda message: message.auto == "bounce")
-    assert_share([case for case in cases if case[1] is (stated == "yes")], share)
+    assert_all([case for case in cases if case[1] is (stated == "yes")])
+
+
+def test_the_exceptions_are_still_ones() -> None:
+    """What is listed as missed is missed: a better reader takes its line away."""
+    by_path = dict(_told())
+    for end, key in MISSED:
+        (told,) = [told for path, told in by_path.items() if path.endswith(end)]
+        assert not (told == "bounce" if key == "bounce" else told), (end, key)
+
+
+def _told() -> Iterator[tuple[str, str]]:
+    for path, raw, _ in mails():
+        yield path, read_eml(raw, source="s", received_at=NOON, want_text=False).auto
