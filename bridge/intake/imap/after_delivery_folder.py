@@ -92,7 +92,7 @@ class _Folder:
             if uid is not None:
                 known[uid] = action
             elif action.tries + 1 >= GIVEN_UP_RENUMBERED:
-                self._end(action, ActionOutcome.VANISHED, RENUMBERED)
+                self._end_gone(action, RENUMBERED)
             else:
                 self._results.refused[action.item_id] = RENUMBERED
         return known
@@ -112,8 +112,7 @@ class _Folder:
             await self._connection.fetch(sorted(known), "(UID RFC822.SIZE)", take)
         for uid, action in known.items():
             if uid not in sizes:
-                # What was begun and is gone was most likely taken away by the bridge itself.
-                self._end(action, ActionOutcome.DONE if action.begun else ActionOutcome.VANISHED)
+                self._end_gone(action)
         return {uid: (sizes[uid], action) for uid, action in known.items() if uid in sizes}
 
     async def _copied_before(self, there: dict[int, tuple[int, MailAction]]) -> set[int]:
@@ -179,6 +178,10 @@ class _Folder:
             return dict.fromkeys(uids, str(failure))
         alone = [await self._perform(step, [uid]) for uid in uids]
         return {uid: words for one in alone for uid, words in one.items()}
+
+    def _end_gone(self, action: MailAction, detail: str = "") -> None:
+        # What was begun and is gone was most likely taken away by the bridge itself.
+        self._end(action, ActionOutcome.DONE if action.begun else ActionOutcome.VANISHED, detail)
 
     def _end(self, action: MailAction, outcome: ActionOutcome, detail: str = "") -> None:
         self._results.ended.append(Ended(item_id=action.item_id, outcome=outcome, detail=detail))

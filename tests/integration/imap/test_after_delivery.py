@@ -263,6 +263,12 @@ async def test_a_mail_of_another_numbering(account: Account) -> None:
     assert await account.subjects() == ["m1", "m2", "m3"]
 
 
+async def test_a_mail_that_was_begun_before_another_numbering(account: Account) -> None:
+    """One whose action was begun and that is not found again was taken away by the bridge itself: it is done."""
+    old = MailAction(item_id=9, places=("INBOX/1/1",), message_id="", tries=4, begun=True)
+    assert outcomes(await account.carry_out(MOVE, [old])) == {9: "done"}
+
+
 async def test_one_refused_mail_does_not_keep_the_others(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
