@@ -20,7 +20,7 @@ from bridge.ledger.pressure import NO_PRESSURE, Pressure
 from bridge.ledger.state import OPEN, ItemState
 from bridge.message import Message
 from bridge.metrics import ITEMS_ACCEPTED
-from bridge.new_item import item_key, new_item, put_aside
+from bridge.new_item import PLAIN, ItemRules, item_key, new_item, put_aside
 from bridge.reason import Reason
 from bridge.routing.router import Router
 
@@ -39,7 +39,7 @@ class Acceptance:
         knock: Callable[[], None],
         flood: FloodGate | None = None,
         pressure: Callable[[], Pressure] = lambda: NO_PRESSURE,
-        mark: bool = False,
+        rules: ItemRules = PLAIN,
     ) -> None:
         self._router = router
         self._flood = flood or FloodGate(ledger, Flood())
@@ -47,7 +47,7 @@ class Acceptance:
         self._clock = clock
         self._knock = knock
         self._pressure = pressure
-        self._mark = mark
+        self._rules = rules
 
     def wants_text(self, message: Message) -> bool:
         """Whether routing needs the message's text."""
@@ -62,7 +62,7 @@ class Acceptance:
     ) -> list[Receipt]:
         """Route and store; see `Handover.accept`."""
         self._pressure().check(history=isinstance(cursor, HistoryOrder))
-        routed = [put_aside(new_item(one, self._router, mark=self._mark), set_aside) for one in incoming]
+        routed = [put_aside(new_item(one, self._router, self._rules), set_aside) for one in incoming]
         items, stored = await self._flood.store(routed, cursor, round(self._clock() * 1000))
         self._tell(items, stored)
         return [Receipt(key=one.key, state=one.state, new=one.new) for one in stored]

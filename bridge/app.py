@@ -31,8 +31,10 @@ from bridge.ledger.ledger import Ledger
 from bridge.ledger.pressure import NO_PRESSURE, Bounds, free_bytes, pressure_of, waiting
 from bridge.mail_rules import compile_mail_rules
 from bridge.metrics import BUILD, INTAKE_PAUSED, OUTBOX_ITEMS, OUTBOX_OLDEST_SECONDS
+from bridge.new_item import ItemRules
 from bridge.points import Point, passing
 from bridge.routing.router import Router
+from bridge.same_case import SameCases
 from bridge.web.server import AdminServer
 from bridge.web.status import Status
 
@@ -128,7 +130,7 @@ class Application:
             knock=worker.knock,
             flood=flood,
             pressure=lambda: self._pressure,
-            mark=self._config.acd.mark,
+            rules=ItemRules(mark=self._config.acd.mark, cases=SameCases(self._config.same_case)),
         )
         self.parts = Parts(
             ledger=ledger, worker=worker, reconciler=reconciler, following=following, mailboxes=()
@@ -267,12 +269,14 @@ class Application:
             log.info("intake-resumed")
 
     async def _forget_old(self, ledger: Ledger) -> None:
-        """Remove settled items after `state.retention_days`, in small steps, now and every hour."""
+        """Remove what is old by `state.retention_days` and `duplicates_days`, in small steps, now and every hour."""
+        state = self._config.state
         while True:
-            before = round((time.time() - self._config.state.retention_days * 86400) * 1000)
             try:
-                while removed := await ledger.remove_settled(before=before):
+                while removed := await ledger.remove_settled(before=_days_ago(state.retention_days)):
                     log.info("old-items-removed", items=removed)
+                while removed := await ledger.remove_duplicates(before=_days_ago(state.duplicates_days)):
+                    log.info("old-duplicates-removed", duplicates=removed)
                 while removed := await ledger.remove_former():
                     log.info("former-places-removed", places=removed)
                 await ledger.forget_floods(now=round(time.time() * 1000))
@@ -309,6 +313,10 @@ class Application:
             follow_up=follow_up,
             notices=notices,
         )
+
+
+def _days_ago(days: int) -> int:
+    return round((time.time() - days * 86400) * 1000)
 
 
 async def _cancel(*tasks: "asyncio.Task[None]") -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from bridge.message import Kind, Message
 from bridge.reason import Reason
 from bridge.routing.decision import Decision, Verdict
 from bridge.routing.router import Router
+from bridge.same_case import NO_SAME_CASES, SameCases
 
 log = structlog.get_logger("bridge.accept")
 
@@ -23,11 +24,20 @@ KEY_HEX_DIGITS = 20
 """80 bits: among a million items two share a key by chance once in 10^12."""
 
 
-def new_item(incoming: Incoming, router: Router, *, mark: bool = False) -> NewItem:
-    """The item of what came in. Never raises for a message: what cannot be mapped is quarantined.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRules:
+    """What the configuration says about making items, beside its routes."""
 
-    With `mark`, UserData that is free gets the item's key.
-    """
+    mark: bool = False
+    """Whether UserData that is free gets the item's key."""
+    cases: SameCases = NO_SAME_CASES
+
+
+PLAIN = ItemRules()
+
+
+def new_item(incoming: Incoming, router: Router, rules: ItemRules = PLAIN) -> NewItem:
+    """The item of what came in. Never raises for a message: what cannot be mapped is quarantined."""
     if isinstance(incoming, Unreadable):
         return _quarantined_unread(incoming)
     if isinstance(incoming, Vanished):
@@ -41,7 +51,8 @@ def new_item(incoming: Incoming, router: Router, *, mark: bool = False) -> NewIt
             reason=Reason.TEMPLATE_FAILED,
             detail=f"{type(error).__name__} while routing",
         )
-    return _marked(_routed(incoming, decision)) if mark else _routed(incoming, decision)
+    item = _routed(incoming, decision, rules.cases)
+    return _marked(item) if rules.mark else item
 
 
 _STATES = {
@@ -52,14 +63,14 @@ _STATES = {
 }
 
 
-def _routed(message: Message, decision: Decision) -> NewItem:
+def _routed(message: Message, decision: Decision, cases: SameCases) -> NewItem:
     state = _STATES[decision.verdict]
     return NewItem(
         key=item_key(message.source, message.digest, message.folder),
         source=message.source,
         kind=message.kind,
         place=message.place,
-        conversation=conversation_of(message),
+        conversation=conversation_of(message, cases.home_of(message.source)),
         state=state,
         reason=decision.reason,
         detail=decision.detail,
@@ -70,6 +81,7 @@ def _routed(message: Message, decision: Decision) -> NewItem:
         message=summary_of(message, decision.notes),
         # A mail stays in its folder; a ticket's body cannot be had again.
         raw=_body_of(message) if state is ItemState.QUARANTINED else None,
+        same_case=cases.of(message.source),
     )
 
 
@@ -141,10 +153,13 @@ def item_key(source: str, digest: str, folder: str = "") -> str:
     return hashlib.sha256(f"{source}\0{folder}\0{digest}".encode()).hexdigest()[:KEY_HEX_DIGITS]
 
 
-def conversation_of(message: Message) -> str:
-    """The key within which order holds: ticket number, else thread, else sender, else the message alone."""
+def conversation_of(message: Message, home: str) -> str:
+    """The key within which order holds: ticket number, else thread, else sender, else the message alone.
+
+    `home` is the source whose ticket numbers they are: two helpdesks may well use the same one.
+    """
     if message.ticket_number:
-        return f"ticket {message.source} {message.ticket_number}"
+        return f"ticket {home} {message.ticket_number}"
     thread = message.references[0] if message.references else message.message_id
     if thread:
         return f"thread {thread}"

@@ -29,6 +29,10 @@ class Reason(StrEnum):
         "suspected-loop"  #: its sender or conversation sends so fast that it looks like a mail loop
     )
 
+    SAME_CASE = (
+        "same-case"  #: the case came by another source too: that item stands for it, or did until it failed
+    )
+
     LIST_UNREADABLE = "list-unreadable"  #: held: its event may exist, and the ACD's list could not be read
     FORBIDDEN_ALONE = (
         "forbidden-alone"  #: the ACD, or a filter before it, forbids this one (403) while others pass

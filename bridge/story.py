@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge.ledger import follow_ups, notices, queries
+from bridge.ledger.duplicates import Duplicate, of_item
 from bridge.ledger.finding import raw_of
 from bridge.ledger.follow_ups import FollowUpState
 from bridge.ledger.item import Attempt, Item
@@ -29,6 +30,7 @@ class Known:
     item: Item
     attempts: Sequence[Attempt]
     repeats: Sequence[tuple[str, int, int]]
+    duplicates: Sequence[Duplicate]
     action: ActionState | None
     waits_for_done: bool
     """Whether the mail gets its action once its event is Done."""
@@ -43,6 +45,7 @@ def known_of(conn: sqlite3.Connection, item: Item) -> Known:
         item=item,
         attempts=queries.attempts(conn, item.id),
         repeats=queries.repeats(conn, item.id),
+        duplicates=of_item(conn, item.id),
         action=state_of(conn, item.id),
         waits_for_done=waits_for_done(conn, item.id),
         followed=follow_ups.state_of(conn, item.id),
@@ -79,6 +82,7 @@ def story(known: Known, tried: Tried | None = None) -> dict[str, Any]:
         "found_again": [
             {"place": place, "last": moment(last), "times": times} for place, last, times in known.repeats
         ],
+        "duplicates": duplicates_of(item.key, known.duplicates),
         "after_delivery": in_iso(known.action),
         "after_delivery_waits_for_done": known.waits_for_done,
         "follow_up": in_iso(known.followed),
@@ -90,6 +94,21 @@ def story(known: Known, tried: Tried | None = None) -> dict[str, Any]:
         "settled_at": moment(item.settled_at),
         "next": next_step(item),
     }
+
+
+def duplicates_of(key: str, found: Sequence[Duplicate]) -> list[dict[str, Any]]:
+    """The other items that share this one's event, as plain values; `role` is this item's part."""
+    return [
+        {
+            "role": "duplicate" if one.key == key else "first",
+            "kind": one.kind.value,
+            "other_key": one.first_key if one.key == key else one.key,
+            "other_source": one.first_source if one.key == key else one.source,
+            "at": moment(one.at),
+            "over_at": moment(one.over_at),
+        }
+        for one in found
+    ]
 
 
 def moment(milliseconds: int | None) -> str | None:
@@ -105,6 +124,7 @@ _NEXT = {
     ItemState.UNCERTAIN: "the ACD is asked whether it has the event; only where it has not, it is posted again",
     ItemState.HELD: "nothing until an operator decides: `acd-bridge items retry {key}` or `items drop {key}`",
     ItemState.DEAD: "nothing by itself; `acd-bridge items retry {key}` posts it again",
+    ItemState.DUPLICATE: "nothing: another item stands for it; `acd-bridge items release {key}` posts it all the same",
     ItemState.QUARANTINED: "nothing by itself; correct the routes, then `acd-bridge items drop {key}` puts it away",
 }
 
@@ -123,6 +143,7 @@ def in_words(told: Mapping[str, Any]) -> list[str]:
         *_read_lines(told),
         *_route_lines(told["route"]),
         *_attempt_lines(told),
+        *map(_duplicate_line, told["duplicates"]),
         *_action_lines(told["after_delivery"], waits=told["after_delivery_waits_for_done"]),
         *_follow_up_lines(told["follow_up"]),
         *_notice_lines(told["notice"]),
@@ -167,6 +188,24 @@ def _attempt_lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"attempt {one['number']} at {one['started_at']}: {one['outcome'] or 'under way'}{status}{words}"
     if told["acd_event_id"] is not None:
         yield f"event in the ACD: {told['acd_event_id']}"
+
+
+_SHARED = {
+    ("duplicate", "updated"): "went into the event of {other}",
+    ("duplicate", "same-case"): "{other} stands for it: the same case",
+    ("first", "updated"): "{other} went into its event",
+    ("first", "same-case"): "stands for {other}: the same case",
+}
+
+
+def _duplicate_line(one: Mapping[str, Any]) -> str:
+    other = (
+        f"item {one['other_key']} of {one['other_source']!r}"
+        if one["other_key"]
+        else "nobody the bridge knows"
+    )
+    over = f", until {one['over_at']}" if one["over_at"] else ""
+    return f"{_SHARED[one['role'], one['kind']].format(other=other)}, since {one['at']}{over}"
 
 
 def _action_lines(action: Mapping[str, Any] | None, *, waits: bool) -> Iterator[str]:

@@ -11,7 +11,8 @@ from bridge.acd.simulator.settings import Settings
 from bridge.app import Application
 from bridge.config.model import Config
 from bridge.ledger import queries
-from bridge.ledger.item import Attempt, Duplicate, Item, ItemFilter
+from bridge.ledger.duplicates import Duplicate, newest
+from bridge.ledger.item import Attempt, Item, ItemFilter
 from bridge.ledger.visit import look
 from bridge.routing.compile import compile_routes
 
@@ -39,6 +40,7 @@ def config_of(
     mailboxes: Sequence[dict[str, Any]] = (),
     webhooks: Sequence[dict[str, Any]] = (),
     routes: Sequence[dict[str, Any]] = (TICKETS, MAILS),
+    same_case: Sequence[dict[str, Any]] = (),
     **acd_settings: Any,
 ) -> Config:
     connection = {"url": acd.url, "clients_id": 1, "token": acd.settings.token}
@@ -50,6 +52,7 @@ def config_of(
             "webhook": list(webhooks),
             "listen": {"webhooks": "127.0.0.1:0", "admin": "127.0.0.1:0"},
             "route": list(routes),
+            "same_case": list(same_case),
         }
     )
 
@@ -89,7 +92,7 @@ def attempts(config: Config, item: Item) -> list[Attempt]:
 
 
 def duplicates(config: Config) -> list[Duplicate]:
-    return look(config.state.path, partial(queries.duplicates, limit=100))
+    return look(config.state.path, partial(newest, limit=100))
 
 
 def mails_watched(config: Config) -> bool:

@@ -24,7 +24,7 @@ BATCH = 500
 NO_FILTER = ItemFilter(limit=MOST_AT_ONCE)
 """What `filtered` commands get where no option was given."""
 
-_DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 def _filter(
@@ -37,10 +37,10 @@ def _filter(
     sender: Annotated[str | None, typer.Option(help="Only items of this sender's address.")] = None,
     ticket: Annotated[str | None, typer.Option(help="Only items of this ticket number.")] = None,
     since: Annotated[
-        datetime | None, typer.Option(formats=_DAYS, help="Only items accepted since then, in UTC.")
+        datetime | None, typer.Option(formats=DAYS, help="Only items accepted since then, in UTC.")
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=_DAYS, help="Only items accepted before then, in UTC.")
+        datetime | None, typer.Option(formats=DAYS, help="Only items accepted before then, in UTC.")
     ] = None,
 ) -> ItemFilter:
     return ItemFilter(
@@ -49,13 +49,14 @@ def _filter(
         reason=reason,
         sender=sender,
         ticket=ticket,
-        since=_milliseconds(since),
-        until=_milliseconds(until),
+        since=milliseconds(since),
+        until=milliseconds(until),
         limit=MOST_AT_ONCE,
     )
 
 
-def _milliseconds(moment: datetime | None) -> int | None:
+def milliseconds(moment: datetime | None) -> int | None:
+    """A time of the command line, which is in UTC, as it is stored."""
     return None if moment is None else round(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 

@@ -17,8 +17,9 @@ from bridge.cli.common import (
     state_path,
 )
 from bridge.ledger import follow_ups, notices, queries
+from bridge.ledger.duplicates import of_item
 from bridge.ledger.item import Item, ItemFilter
-from bridge.story import in_iso
+from bridge.story import duplicates_of, in_iso
 
 app = typer.Typer(help="Look at items, and decide about them.", no_args_is_help=True)
 
@@ -57,7 +58,7 @@ def show_item(
     *,
     json: JsonOption = False,
 ) -> None:
-    """One item with every attempt, and where its event stands in the ACD where it is followed."""
+    """One item with every attempt, the items that share its event, and where that stands where it is followed."""
     path = state_path(config)
     item = at(path, partial(queries.item, key=key))
     story = as_json(item) | {
@@ -71,6 +72,7 @@ def show_item(
         ],
         "follow_up": in_iso(at(path, partial(follow_ups.state_of, item_id=item.id))),
         "notice": in_iso(at(path, partial(notices.state_of, item_id=item.id))),
+        "duplicates": duplicates_of(item.key, at(path, partial(of_item, item_id=item.id))),
     }
     if json:
         print_json(story)

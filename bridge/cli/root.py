@@ -16,7 +16,7 @@ FILES = {
     "demo": ("demo",),
     "map": ("map",),
     "status": ("status",),
-    "duplicates": ("status",),
+    "duplicates": ("duplicates",),
     "items": ("items", "decide"),
     "explain": ("explain",),
     "mailbox": ("mailbox", "backfill"),

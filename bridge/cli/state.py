@@ -100,7 +100,7 @@ def forget(
     ] = False,
     yes: YesOption = False,
 ) -> None:
-    """Take a person's data out of items, attempts, dead letters and kept webhook bodies. Prints a receipt.
+    """Take a person's data out of items, attempts, dead letters, duplicates and kept webhook bodies. Prints a receipt.
 
     Key, state, times and the ACD's event ID stay. Items that still wait are left unless `--drop-open` is given; those
     whose request is under way or uncertain are always left. Exit code 1 where something is left. The mail servers, the
@@ -113,7 +113,9 @@ def forget(
         found = look(path, partial(forgetting.holding, address=address))
         waiting = len(found.open) + len(found.under_way)
         say(f"{count(len(found.settled))} settled and {waiting} that still wait hold {address}")
-        ask("Take it out for good?", yes=yes or not (found.settled or waiting))
+        if found.duplicates:
+            say(f"{found.duplicates} records of duplicates, whose items are gone, hold it too")
+        ask("Take it out for good?", yes=yes or not (found.settled or waiting or found.duplicates))
         work = partial(forgetting.forget, address=address, now=round(time.time() * 1000), drop_open=drop_open)
         done, wiped = change_and_wipe(path, work)
     except StateFileError as error:

@@ -5,9 +5,9 @@ compile, can the group be resolved) is checked by the room that owns it; see `br
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, IPvAnyNetwork
+from pydantic import Field, IPvAnyNetwork, model_validator
 
 from bridge.config.acd import Acd
 from bridge.config.flood import Flood
@@ -15,6 +15,7 @@ from bridge.config.follow_up import FollowUp, Notify
 from bridge.config.mail import Mail
 from bridge.config.mailbox import Mailbox
 from bridge.config.route import Route
+from bridge.config.same_case import SameCase
 from bridge.config.values import Address, Table
 from bridge.config.webhook import Webhook
 
@@ -26,6 +27,9 @@ class State(Table):
         Path("/var/lib/acd-bridge/state.db"), description="Where the state file is."
     )
     retention_days: int = Field(90, ge=1, description="Days after which settled items may be removed.")
+    duplicates_days: int = Field(
+        730, ge=1, description="Days after which the record of a duplicate is removed; it outlives its item."
+    )
     most_open: int = Field(
         100_000,
         ge=100,
@@ -37,6 +41,12 @@ class State(Table):
         ge=0,
         description="With fewer bytes than that free on the state file's disk, no more is taken in.",
     )
+
+    @model_validator(mode="after")
+    def _duplicates_outlive_items(self) -> Self:
+        if self.duplicates_days < self.retention_days:
+            raise ValueError("duplicates_days must be at least retention_days: a record outlives its item")
+        return self
 
 
 class Listen(Table):
@@ -63,6 +73,11 @@ class Config(Table):
     )
     webhook: tuple[Webhook, ...] = Field(
         (), strict=False, description="The webhooks, each with its own head."
+    )
+    same_case: tuple[SameCase, ...] = Field(
+        (),
+        strict=False,
+        description="Sources that bring the same cases, each list of them with its own head.",
     )
     mail: Mail = Field(default_factory=Mail, description="How mails are read, in every mailbox.")
     listen: Listen = Field(default_factory=Listen, description="Where the bridge listens.")

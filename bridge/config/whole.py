@@ -15,7 +15,7 @@ Raw = Mapping[str, Any]
 
 
 def whole_problems(raw: Raw) -> list[Problem]:
-    """Names given twice, folders watched twice, listeners that are missing or share an address."""
+    """Names given twice or not at all, folders watched twice, listeners that are missing or share an address."""
     return [
         *_repeated_names(raw, "mailbox", "webhook"),
         *_repeated_names(raw, "route"),
@@ -25,6 +25,7 @@ def whole_problems(raw: Raw) -> list[Problem]:
         *_notified_by_nobody_known(raw),
         *_waiting_for_done_in_vain(raw),
         *_followed_beyond_retention(raw),
+        *_sources_of_same_cases(raw),
     ]
 
 
@@ -112,6 +113,25 @@ def _given(raw: Raw, table: str, key: str, model: type[Table]) -> Any:
     found = raw.get(table)
     default = model.model_fields[key].default
     return found.get(key, default) if isinstance(found, dict) else default
+
+
+def _sources_of_same_cases(raw: Raw) -> Iterator[Problem]:
+    names = {entry.get("name") for key in ("mailbox", "webhook") for entry in _entries(raw, key)}
+    seen: set[str] = set()
+    for index, entry in enumerate(_entries(raw, "same_case")):
+        key, sources = f"same_case[{index}].sources", list(_texts(entry.get("sources")))
+        if len(sources) == 1:
+            yield Problem(key, "must name at least two sources", "a source alone brings each case once")
+        for name in sources:
+            if name not in names:
+                yield Problem(
+                    key, f"there is no source {name!r}", "name mailboxes and webhooks as they are named"
+                )
+            elif name in seen:
+                yield Problem(
+                    key, f"source {name!r} is named twice", "put all that belong together into one table"
+                )
+            seen.add(name)
 
 
 def _entries(raw: Raw, key: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from bridge.demo.board import LiveBoard, PlainBoard, Row, row_of
 from bridge.demo.stage import USER, Stage, staged
 from bridge.demo.story import OLD_MAILS, Mail, Outage, Step, Ticket, story
 from bridge.ledger import queries
+from bridge.ledger.duplicates import newest
 from bridge.ledger.item import ItemFilter
 from bridge.ledger.state import OPEN
 from bridge.ledger.visit import look
@@ -121,7 +122,7 @@ class Show:
             refused=self._refused,
             items=look(path, queries.totals),
             events=len(self._stage.acd.events),
-            duplicates=len(look(path, partial(queries.duplicates, limit=MOST_ROWS))),
+            duplicates=len(look(path, partial(newest, limit=MOST_ROWS))),
         )
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from bridge.cursor import FolderCursor
 from bridge.history import HistoryOrder
-from bridge.ledger import holding, letters, orders
+from bridge.ledger import holding, letters, orders, same_case
 from bridge.ledger.holding import LoopNote
 from bridge.ledger.item import NewItem, Stored
 from bridge.ledger.lanes import hurry
@@ -69,6 +69,20 @@ def accept(
 
 def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
     item = letters.as_copy(conn, item)
+    first = same_case.first_of(conn, item, now)
+    if first is not None:
+        item = same_case.as_duplicate(item)
+    item_id = _insert(conn, item, now)
+    if item_id is None:
+        return _found_again(conn, item, now)
+    letters.note(conn, item, item_id)
+    if first is not None:
+        same_case.record(conn, item, first, now)
+    return Stored(key=item.key, state=item.state, new=True, reason=item.reason)
+
+
+def _insert(conn: sqlite3.Connection, item: NewItem, now: int) -> int | None:
+    """The row's ID, or None where the key is there already."""
     event = None if item.event is None else orjson.dumps(item.event.as_dict())
     inserting = conn.execute(
         _INSERT,
@@ -92,10 +106,7 @@ def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
             "raw": item.raw,
         },
     )
-    if inserting.rowcount:
-        letters.note(conn, item, inserting.lastrowid)
-        return Stored(key=item.key, state=item.state, new=True, reason=item.reason)
-    return _found_again(conn, item, now)
+    return inserting.lastrowid if inserting.rowcount else None
 
 
 def _found_again(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:

@@ -2,8 +2,6 @@
 
 import sqlite3
 
-import orjson
-
 from bridge.ledger.item import Item
 from bridge.ledger.queries import _ITEM as COLUMNS
 from bridge.ledger.queries import _item as item_of
@@ -23,31 +21,40 @@ def find(conn: sqlite3.Connection, words: str) -> list[Item]:
 
 
 def _by_key(conn: sqlite3.Connection, key: str) -> list[Item]:
-    return _items(conn, "key >= ?1 AND key < ?1 || char(1114111)", key)
+    return _items(conn, "key >= :words AND key < :words || char(1114111)", key)
 
 
 def _by_event(conn: sqlite3.Connection, words: str) -> list[Item]:
     if not (words.isascii() and words.isdigit()) or int(words) > MAX_EVENT_ID:
         return []
-    return _items(conn, "acd_event_id = ?1", int(words))
+    return _items(conn, "acd_event_id = :words", int(words))
 
 
 def _by_ticket(conn: sqlite3.Connection, number: str) -> list[Item]:
-    # No index: people ask this seldom, and every new item would pay for it.
-    return _items(conn, "conversation = 'ticket ' || ?1", number)
+    return _items(conn, "message ->> 'ticket_number' = :words", number)
 
 
 def _by_message_id(conn: sqlite3.Connection, message_id: str) -> list[Item]:
-    if "@" not in message_id:
-        return []
-    # The text is looked through first: that is faster than reading every JSON.
-    written = orjson.dumps(message_id).decode().strip('"')
-    return _items(conn, "instr(message, ?2) AND message ->> 'message_id' = ?1", message_id, written)
+    return _items(conn, f"id IN ({ids_of_message()})", message_id)
 
 
-def _items(conn: sqlite3.Connection, where: str, *values: str | int) -> list[Item]:
+def ids_of_message(least: str = "0") -> str:
+    """The query for the IDs of the items whose Message-ID is `:words`, from the ID on that `least` gives in SQL.
+
+    It looks into each run of the index items_message_id (0006_duplicates.sql).
+    """
+    return f"""
+        WITH RECURSIVE runs (run, last) AS (
+            SELECT max({least}, (SELECT min(id) FROM items)) >> 12, (SELECT max(id) FROM items) >> 12
+            UNION ALL SELECT run + 1, last FROM runs WHERE run < last)
+        SELECT found.id FROM runs CROSS JOIN items AS found INDEXED BY items_message_id
+        ON found.id >> 12 = runs.run AND found.message ->> 'message_id' = :words
+    """
+
+
+def _items(conn: sqlite3.Connection, where: str, words: str | int) -> list[Item]:
     rows = conn.execute(
-        f"SELECT {COLUMNS} FROM items WHERE {where} ORDER BY id DESC LIMIT {MOST}", values
+        f"SELECT {COLUMNS} FROM items WHERE {where} ORDER BY id DESC LIMIT {MOST}", {"words": words}
     ).fetchall()
     return [item_of(row) for row in rows]
 

@@ -18,16 +18,24 @@ _HOLDS_IT = """
     OR EXISTS (SELECT 1 FROM attempts WHERE item_id = items.id AND instr(lower(coalesce(words, '')), ?1))
 """
 
+_FORGET_DUPLICATES = "UPDATE duplicates SET sender = '', subject = '', ticket_number = '' WHERE"
+_HELD_BY_A_DUPLICATE = """
+    item_id IS NULL
+    AND (instr(lower(sender), ?1) OR instr(lower(subject), ?1) OR instr(lower(ticket_number), ?1))
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The items in which an address stands."""
+    """Where an address stands."""
 
     settled: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
     """Keys of those that still wait for something."""
     under_way: tuple[str, ...] = ()
     """Keys of those whose request is under way, or whose outcome is not known yet."""
+    duplicates: int = 0
+    """Records of duplicates whose items are gone."""
 
 
 @dataclass(slots=True)
@@ -40,6 +48,8 @@ class Forgotten:
     attempts: int = 0
     repeats: int = 0
     loops: int = 0
+    duplicates: int = 0
+    """How many records of duplicates, also of items that are gone."""
     left: list[str] = field(default_factory=list)
     """Keys of items that changed their state meanwhile and still hold the address."""
 
@@ -52,7 +62,10 @@ def holding(conn: sqlite3.Connection, address: str) -> Holding:
     found: dict[str, list[str]] = {"settled": [], "open": [], "under_way": []}
     for row in rows:
         found[_kind(ItemState(row["state"]))].append(row["key"])
-    return Holding(**{kind: tuple(keys) for kind, keys in found.items()})
+    gone: int = conn.execute(
+        f"SELECT count(*) FROM duplicates WHERE {_HELD_BY_A_DUPLICATE}", (address.lower(),)
+    ).fetchone()[0]
+    return Holding(**{kind: tuple(keys) for kind, keys in found.items()}, duplicates=gone)
 
 
 def _forms(address: str) -> tuple[str]:
@@ -76,6 +89,9 @@ def forget(conn: sqlite3.Connection, address: str, now: int, *, drop_open: bool)
     for key in (*found.settled, *(found.open if drop_open else ())):
         _forget_item(conn, key, now, done)
     done.left = [*found.under_way, *(() if drop_open else found.open)]
+    done.duplicates += conn.execute(
+        f"{_FORGET_DUPLICATES} {_HELD_BY_A_DUPLICATE}", (address.lower(),)
+    ).rowcount
     done.loops = conn.execute("DELETE FROM loops WHERE instr(lower(name), ?)", (address.lower(),)).rowcount
     return done
 
@@ -100,4 +116,5 @@ def _forget_item(conn: sqlite3.Connection, key: str, now: int, done: Forgotten) 
     done.attempts += conn.execute(
         "UPDATE attempts SET words = NULL, digest = '' WHERE item_id = ?", (item_id,)
     ).rowcount
+    done.duplicates += conn.execute(f"{_FORGET_DUPLICATES} item_id = ?", (item_id,)).rowcount
     done.repeats += conn.execute("DELETE FROM repeats WHERE item_id = ?", (item_id,)).rowcount

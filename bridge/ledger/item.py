@@ -10,6 +10,15 @@ from bridge.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SameCase:
+    """Which other sources bring the same cases as an item's own one."""
+
+    sources: frozenset[str]
+    within: int
+    """How far apart two messages of one case may be, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewItem:
     """An item to be stored. Times are milliseconds since 1970 in UTC."""
 
@@ -31,11 +40,13 @@ class NewItem:
     """What the copies of a mail share that have one event together; see `bridge.ledger.letters`."""
     lane: int = 0
     """0 for live mail and tickets, 1 for history; see `bridge.ledger.lanes`."""
+    same_case: SameCase | None = None
+    """None where no other source is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What became of a NewItem: its state on disk, and whether it was new."""
+    """What became of a NewItem: its state on disk and why, and whether it was new."""
 
     key: str
     state: ItemState
@@ -113,23 +124,6 @@ class Item:
     acd_event_id: int | None
     event: Mapping[str, Any] | None
     message: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duplicate:
-    """An `UPDATED` answer: an item that went into an event that was there before."""
-
-    at: int
-    acd_event_id: int
-    key: str
-    source: str
-    sender: str
-    subject: str
-    ticket_number: str
-    first_key: str | None
-    """The item that made the event; None where the bridge did not make it."""
-    first_source: str | None
-    first_at: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,18 @@ from typing import Self, TypeVar
 from bridge.cursor import FolderCursor
 from bridge.errors import StateFileError
 from bridge.history import HistoryOrder
-from bridge.ledger import accepting, compact, doubt, holding, orders, outbox, queries, readings, retention
+from bridge.ledger import (
+    accepting,
+    compact,
+    doubt,
+    duplicates,
+    holding,
+    orders,
+    outbox,
+    queries,
+    readings,
+    retention,
+)
 from bridge.ledger import places as places_of
 from bridge.ledger.accepting import NO_NOTES, FloodNotes
 from bridge.ledger.doubt import Doubt, Found
@@ -154,6 +165,10 @@ class Ledger:
     async def remove_settled(self, *, before: int) -> int:
         """Remove some items that were settled before this time. Returns how many; 0 when there are none left."""
         return await self._writer.write(partial(retention.remove_settled, before=before))
+
+    async def remove_duplicates(self, *, before: int) -> int:
+        """Remove some records of duplicates of before this time. Returns how many; 0 when there are none left."""
+        return await self._writer.write(partial(duplicates.remove_old, before=before))
 
     async def give_back(self) -> int:
         """Give some free pages of the file back to the system. Returns how many; 0 when there are none left."""

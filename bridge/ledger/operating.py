@@ -8,6 +8,9 @@ from bridge.ledger.outbox import give_turn
 from bridge.ledger.state import DROPPABLE, RETRYABLE, ItemState
 from bridge.reason import Reason
 
+STANDS_FOR_IT = (Reason.SUSPECTED_LOOP, Reason.SAME_LETTER, Reason.SAME_CASE)
+"""Why an item is a duplicate that may be let go: another one stands for it."""
+
 
 def retry(conn: sqlite3.Connection, keys: Sequence[str], now: int) -> dict[str, bool]:
     """Make items due now. False for those that have no event, are under way, or were delivered."""
@@ -42,7 +45,7 @@ def _retry_one(conn: sqlite3.Connection, key: str, now: int) -> str | None:
 
 
 def release(conn: sqlite3.Connection, keys: Sequence[str], now: int) -> dict[str, bool]:
-    """Let held items go, and mails for which another item stands. False for all others."""
+    """Let held items go, and those that another item stands for. False for all others."""
     return _reopen(conn, keys, now, _release_one)
 
 
@@ -51,8 +54,8 @@ def _release_one(conn: sqlite3.Connection, key: str, now: int) -> str | None:
     row = conn.execute(
         "UPDATE items SET state = 'pending', reason = ?1, detail = '', due_at = ?2, accepted_at = ?2, "
         "settled_at = NULL WHERE key = ?3 AND event IS NOT NULL "
-        "AND (state = 'held' OR (state = 'duplicate' AND reason IN (?4, ?5))) RETURNING conversation",
-        (Reason.OPERATOR_RELEASE, now, key, Reason.SUSPECTED_LOOP, Reason.SAME_LETTER),
+        "AND (state = 'held' OR (state = 'duplicate' AND reason IN (?4, ?5, ?6))) RETURNING conversation",
+        (Reason.OPERATOR_RELEASE, now, key, *STANDS_FOR_IT),
     ).fetchone()
     return None if row is None else str(row["conversation"])
 

@@ -8,6 +8,7 @@ import orjson
 
 from bridge.event import EventDraft
 from bridge.ledger.accepting import OPEN_LIST
+from bridge.ledger.duplicates import record_updated
 from bridge.ledger.item import Claimed, Settlement
 from bridge.ledger.lanes import DUE
 from bridge.ledger.state import OPEN, ItemState
@@ -56,14 +57,6 @@ _MOVE_ITEMS = f"""{_SETTLED}
         due_at = settled.due_at, tries = items.tries + settled.counts, settled_at = settled.settled_at,
         acd_event_id = coalesce(settled.acd_event_id, items.acd_event_id)
     FROM settled WHERE items.id = settled.id AND items.state = 'sending' AND items.attempts = settled.number
-"""
-_RECORD_DUPLICATES = f"""{_SETTLED}
-    INSERT INTO duplicates (acd_event_id, item_id, first_item_id, at)
-    SELECT acd_event_id, id, (SELECT min(first.id) FROM items AS first
-        WHERE first.acd_event_id = settled.acd_event_id AND first.state = 'created'), :now
-    FROM settled WHERE state = 'updated' AND acd_event_id IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM duplicates AS noted
-        WHERE noted.item_id = settled.id AND noted.acd_event_id = settled.acd_event_id)
 """
 _GIVE_TURNS = f"""
     UPDATE items SET turn = 1 WHERE turn = 0 AND id IN (
@@ -173,8 +166,9 @@ def settle(conn: sqlite3.Connection, settled: Sequence[tuple[Claimed, Settlement
     values = {"settled": orjson.dumps(batch).decode(), "now": now}
     conn.execute(_END_ATTEMPTS, values)
     conn.execute(_MOVE_ITEMS, values)
-    if any(settlement.state is ItemState.UPDATED for _, settlement in settled):
-        conn.execute(_RECORD_DUPLICATES, values)
+    repeats = [item.id for item, settlement in settled if settlement.state is ItemState.UPDATED]
+    if repeats:
+        record_updated(conn, orjson.dumps(repeats).decode(), now)
     over = [item.conversation for item, settlement in settled if settlement.state not in OPEN]
     if over:
         conn.execute(_GIVE_TURNS, (orjson.dumps(over).decode(),))

@@ -6,7 +6,7 @@ import orjson
 
 from bridge.cursor import FolderCursor
 from bridge.errors import StateFileError
-from bridge.ledger.item import Attempt, Duplicate, Item, ItemFilter
+from bridge.ledger.item import Attempt, Item, ItemFilter
 from bridge.ledger.state import OPEN, ItemState
 
 _ITEM = (
@@ -129,29 +129,6 @@ def repeats(conn: sqlite3.Connection, item_id: int) -> list[tuple[str, int, int]
         "SELECT place, seen_at, times FROM repeats WHERE item_id = ? ORDER BY seen_at LIMIT 100", (item_id,)
     )
     return [(row["place"], row["seen_at"], row["times"]) for row in rows.fetchall()]
-
-
-def duplicates(conn: sqlite3.Connection, limit: int) -> list[Duplicate]:
-    """The newest `UPDATED` answers, newest first."""
-    rows = conn.execute(
-        "SELECT d.at, d.acd_event_id, i.key, i.source, i.message, "
-        "f.key AS first_key, f.source AS first_source, f.accepted_at AS first_at "
-        "FROM duplicates d JOIN items i ON i.id = d.item_id "
-        "LEFT JOIN items f ON f.id = d.first_item_id ORDER BY d.id DESC LIMIT ?",
-        (limit,),
-    )
-    return [_duplicate(row) for row in rows.fetchall()]
-
-
-def _duplicate(row: sqlite3.Row) -> Duplicate:
-    fields = dict(row)
-    message = orjson.loads(fields.pop("message"))
-    return Duplicate(
-        **fields,
-        sender=message.get("sender", ""),
-        subject=message.get("subject", ""),
-        ticket_number=message.get("ticket_number", ""),
-    )
 
 
 def _item(row: sqlite3.Row) -> Item:

@@ -2,15 +2,21 @@
 
 import sqlite3
 
+from bridge.ledger.accepting import OPEN_LIST
+
 BATCH = 2000
 """Bounds the time that other writes wait."""
 _OVER = ("created", "updated", "filtered", "duplicate", "vanished")
+_UNNEEDED = f"""NOT EXISTS (SELECT 1 FROM duplicates JOIN items AS first ON first.id = duplicates.first_item_id
+    WHERE duplicates.item_id = items.id AND duplicates.kind = 'same-case' AND first.state IN {OPEN_LIST})"""
+"""What would take the place of an open item is needed as long as that may still fail."""
 
 
 def remove_settled(conn: sqlite3.Connection, before: int) -> int:
     """Remove some items that were settled before this time (milliseconds since 1970); how many.
 
-    Dead letters and quarantined items stay until an operator decides about them.
+    Dead letters and quarantined items stay until an operator decides about them. Records of duplicates stay longer,
+    see `bridge.ledger.duplicates`.
     """
     return sum(_remove(conn, state, before) for state in _OVER)
 
@@ -18,7 +24,7 @@ def remove_settled(conn: sqlite3.Connection, before: int) -> int:
 def _remove(conn: sqlite3.Connection, state: str, before: int) -> int:
     # Items are settled about in the order of their acceptance: the first of each state are the oldest.
     return conn.execute(
-        "DELETE FROM items WHERE settled_at < ? AND id IN "
-        "(SELECT id FROM items WHERE state = ? ORDER BY id LIMIT ?)",
+        f"DELETE FROM items WHERE settled_at < ? AND id IN "
+        f"(SELECT id FROM items WHERE state = ? ORDER BY id LIMIT ?) AND {_UNNEEDED}",
         (before, state, BATCH),
     ).rowcount

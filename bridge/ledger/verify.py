@@ -91,6 +91,16 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "same-case",
+        "an item that another source's stands for has one that was delivered or is still open",
+        """
+        SELECT duplicates.key FROM duplicates
+        JOIN items AS one ON one.id = duplicates.item_id JOIN items AS first ON first.id = duplicates.first_item_id
+        WHERE duplicates.kind = 'same-case' AND duplicates.over_at IS NULL AND (one.state <> 'duplicate'
+            OR one.event IS NOT NULL AND first.state IN ('dead', 'quarantined', 'filtered', 'duplicate', 'vanished'))
+        """,
+    ),
+    Invariant(
         "cursor",
         "a folder's cursor stands right before its baseline, or behind it",
         "SELECT source || '/' || folder FROM cursors WHERE last_uid < baseline - 1",

@@ -15,7 +15,7 @@ from bridge.ledger.ledger import Ledger
 from bridge.ledger.pressure import Pressure
 from bridge.ledger.state import ItemState
 from bridge.message import Kind, Message
-from bridge.new_item import conversation_of, item_key, new_item
+from bridge.new_item import ItemRules, conversation_of, item_key, new_item
 from bridge.reason import Reason
 from bridge.routing.compile import compile_routes
 from bridge.routing.router import Router
@@ -112,12 +112,13 @@ def test_the_key_comes_from_place_and_content() -> None:
 )
 def test_messages_of_one_conversation_share_its_key(fields: dict[str, Any], same: dict[str, Any]) -> None:
     """Ticket number first, then the thread, then the sender."""
-    assert conversation_of(message(**fields)) == conversation_of(message(**same))
+    assert conversation_of(message(**fields), "support") == conversation_of(message(**same), "support")
 
 
 def test_messages_without_anything_in_common_do_not_wait_for_each_other() -> None:
     """No ticket, no thread, no sender: each is a conversation of its own."""
-    assert conversation_of(message(sender="", digest="1")) != conversation_of(message(sender="", digest="2"))
+    one, other = (conversation_of(message(sender="", digest=digest), "support") for digest in "12")
+    assert one != other
 
 
 async def test_items_cursor_and_receipts_go_together(tmp_path: Path) -> None:
@@ -143,10 +144,10 @@ async def test_items_cursor_and_receipts_go_together(tmp_path: Path) -> None:
 def test_free_user_data_gets_the_key_where_that_is_wanted() -> None:
     """A ticket's number stays; what is empty names the item, so that its event can be told from all others."""
     mails = router({"name": "mails", "event": {"type": 5, "group": 1}})
-    marked = new_item(message(), mails, mark=True)
+    marked = new_item(message(), mails, ItemRules(mark=True))
     assert marked.event is not None
     assert marked.event.user_data == marked.key
-    numbered = new_item(message(ticket_number="DH-1"), mails, mark=True)
+    numbered = new_item(message(ticket_number="DH-1"), mails, ItemRules(mark=True))
     assert numbered.event is not None
     assert numbered.event.user_data == "DH-1"
     plain = new_item(message(), mails)

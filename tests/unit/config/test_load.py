@@ -115,6 +115,51 @@ def test_bottomless_nesting_is_a_problem() -> None:
     assert problems_of("a = " + "[" * 50_000) in (["file"], ["end of file"])
 
 
+SOURCES = """
+[listen]
+webhooks = "127.0.0.1:8080"
+[[mailbox]]
+name = "support"
+host = "h"
+username = "u"
+password = "p"
+[[webhook]]
+name = "desk"
+unsigned = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("tables", "what"),
+    [
+        ([["support"]], "must name at least two sources"),
+        ([["support", "dsek"]], "there is no source 'dsek'"),
+        ([["support", "support"]], "source 'support' is named twice"),
+        ([["support", "desk"], ["desk", "support"]], "source 'desk' is named twice"),
+    ],
+)
+def test_sources_of_the_same_cases(tables: list[list[str]], what: str) -> None:
+    """Two or more sources that exist, each in one table: all else would put nothing together, or be ambiguous."""
+    text = "".join(f"[[same_case]]\nsources = {sources}\n" for sources in tables)
+    with pytest.raises(ConfigError) as caught:
+        parse_config(GOOD + SOURCES + text, "test.toml")
+    assert what in [problem.what for problem in caught.value.problems]
+
+
+def test_the_same_case_is_read_as_it_is_written() -> None:
+    """A time in words; nothing is put together where nothing is said."""
+    text = '[[same_case]]\nsources = ["support", "desk"]\nwithin = "20m"\n'
+    (table,) = parse_config(GOOD + SOURCES + text, "test.toml").same_case
+    assert (table.sources, table.within) == (("support", "desk"), 1200)
+    assert parse_config(GOOD, "test.toml").same_case == ()
+
+
+def test_duplicates_are_not_kept_shorter_than_items() -> None:
+    """A record that is gone before its item would leave an `updated` item without its first."""
+    with pytest.raises(ConfigError, match="at least retention_days"):
+        parse_config(GOOD + "[state]\nretention_days = 90\nduplicates_days = 30\n", "test.toml")
+
+
 def test_the_example_is_read_fast() -> None:
     """Reading the example takes less than 50 ms."""
     took = []

@@ -1,6 +1,7 @@
 """Space that is given back, and files of earlier versions."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from bridge.ledger import queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.compact import give_back
+from bridge.ledger.duplicates import newest
 from bridge.ledger.file import APPLICATION_ID, migrations, open_for_writing
+from bridge.ledger.finding import find
 from bridge.ledger.item import ItemFilter
 from bridge.ledger.retention import remove_settled
 from bridge.ledger.state import ItemState
@@ -35,18 +38,21 @@ def test_what_was_removed_leaves_the_file(conn: sqlite3.Connection, path: Path) 
 @pytest.mark.parametrize("version", range(1, len(migrations()) + 1))
 def test_a_file_of_every_released_version_is_taken_over(path: Path, version: int) -> None:
     """Its rows are there, all invariants hold, and it can give space back from then on."""
-    old = sqlite3.connect(path)
-    for script in migrations()[:version]:
-        old.executescript(script)
-    old.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
-    old.executescript(ROWS_OF_VERSION_1)
-    old.close()
+    with closing(sqlite3.connect(path)) as old:
+        first, *later = migrations()[:version]
+        for script in (first, ROWS_OF_VERSION_1, *later):
+            old.executescript(script)
+        old.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
     conn = open_for_writing(path)
     assert conn.execute("PRAGMA user_version").fetchone()[0] == len(migrations())
     assert conn.execute("PRAGMA auto_vacuum").fetchone()[0] == 2
     assert violations(conn) == []
     assert [item.key for item in queries.items(conn, ItemFilter())] == ["k3", "k2", "k1"]
     assert queries.attempts(conn, 1)[0].acd_event_id == 70
+    (repeat,) = newest(conn, 10)
+    assert (repeat.acd_event_id, repeat.key, repeat.sender, repeat.at) == (70, "k2", "a@b.c", 6)
+    assert (repeat.first_key, repeat.first_source, repeat.first_at) == ("k1", "support", 1)
+    assert [item.key for item in find(conn, "4")] == ["k3"]
     accept(conn, [new_item("new")], None, now=9)
     assert queries.totals(conn)["pending"] == 2
     conn.close()

@@ -16,6 +16,9 @@ from tests.unit.ledger.making import created, dead, later, new_item, uncertain, 
 
 ROUTE = FollowedRoute(route="billing", notify="desk")
 
+BEFORE = 4
+"""The schema's version without follow-up."""
+
 
 def follow(conn: sqlite3.Connection, *routes: FollowedRoute, now: int = 1) -> int:
     return follow_ups.set_routes(conn, routes or (ROUTE,), first=30, longest=900, now=now)
@@ -220,12 +223,12 @@ def test_looking_for_due_rows_reads_an_index(conn: sqlite3.Connection) -> None:
     assert ["INDEX follow_ups_due (due_at<?)" in row["detail"] for row in plan] == [True]
 
 
-def test_a_file_of_version_1_is_brought_up_to_date(path: Path) -> None:
+def test_a_file_of_the_version_before_is_brought_up_to_date(path: Path) -> None:
     """Its rows are there as they were, waiting actions on mails too, and what is settled from then on is followed."""
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        old.executescript(
-            f"{migrations()[0]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
-        )
+        for script in migrations()[:BEFORE]:
+            old.executescript(script)
+        old.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {BEFORE};")
         old.row_factory = sqlite3.Row
         old.execute("INSERT INTO mail_action_sources (source) VALUES ('support')")
         settled(old, "a", created(5))

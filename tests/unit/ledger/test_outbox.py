@@ -4,6 +4,7 @@ import pytest
 
 from bridge.ledger import queries
 from bridge.ledger.accepting import accept
+from bridge.ledger.duplicates import newest
 from bridge.ledger.item import ItemFilter, Settlement
 from bridge.ledger.lanes import DUE
 from bridge.ledger.operating import retry
@@ -129,7 +130,7 @@ def test_an_updated_answer_is_recorded_with_both_items(conn: sqlite3.Connection)
     first, second = claim(conn, 2, now=1)
     settle(conn, [(first, created(77))], now=2)
     settle(conn, [(second, updated(77))], now=3)
-    (found,) = queries.duplicates(conn, 10)
+    (found,) = newest(conn, 10)
     assert (found.key, found.first_key, found.acd_event_id, found.at) == ("b", "a", 77, 3)
     assert found.ticket_number == "DH-1"
 
@@ -139,7 +140,7 @@ def test_an_updated_answer_for_a_foreign_event_has_no_first_item(conn: sqlite3.C
     accept(conn, [new_item("a")], None, now=1)
     (item,) = claim(conn, 1, now=1)
     settle(conn, [(item, updated(5))], now=2)
-    assert [one.first_key for one in queries.duplicates(conn, 10)] == [None]
+    assert [one.first_key for one in newest(conn, 10)] == [None]
 
 
 def test_a_try_that_does_not_count_leaves_the_waiting_time_alone(conn: sqlite3.Connection) -> None:
