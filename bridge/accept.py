@@ -18,7 +18,7 @@ from bridge.ledger.ledger import Ledger
 from bridge.ledger.places import place_of
 from bridge.ledger.pressure import NO_PRESSURE, Pressure
 from bridge.ledger.state import OPEN, ItemState
-from bridge.message import Message
+from bridge.message import Message, Noticed
 from bridge.metrics import ITEMS_ACCEPTED
 from bridge.new_item import PLAIN, ItemRules, item_key, new_item, put_aside
 from bridge.reason import Reason
@@ -58,11 +58,12 @@ class Acceptance:
         incoming: Sequence[Incoming],
         cursor: FolderCursor | HistoryOrder | None = None,
         *,
+        noticed: Noticed = Noticed.LOOK,
         set_aside: Reason = Reason.NONE,
     ) -> list[Receipt]:
         """Route and store; see `Handover.accept`."""
         self._pressure().check(history=isinstance(cursor, HistoryOrder))
-        routed = [put_aside(new_item(one, self._router, self._rules), set_aside) for one in incoming]
+        routed = [put_aside(new_item(one, self._router, self._rules, noticed), set_aside) for one in incoming]
         items, stored = await self._flood.store(routed, cursor, round(self._clock() * 1000))
         self._tell(items, stored)
         return [Receipt(key=one.key, state=one.state, new=one.new) for one in stored]

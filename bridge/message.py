@@ -17,6 +17,18 @@ class Kind(StrEnum):
     TICKET = "ticket"  #: a ticket event of a helpdesk's webhook
 
 
+class Noticed(StrEnum):
+    """How the bridge came to know of a message."""
+
+    WEBHOOK = "webhook"  #: the helpdesk posted it
+    PUSH = "push"  #: the mail server told of news while the connection waited (IDLE, RFC 2177)
+    POLL = "poll"  #: the folder was looked at again, as it is every `poll` seconds
+    LOOK = "look"  #: the first look after connecting, or one between two windows of old mail
+    AUDIT = "audit"  #: it had been missed, and the audit found it
+    RENUMBERING = "renumbering"  #: the folder was numbered anew and gone through
+    BACKFILL = "backfill"  #: old mail was asked for, by a first start or an operator
+
+
 class TicketCandidate(NamedTuple):
     """A ticket number that a mail seems to name, and what speaks for it."""
 

@@ -12,7 +12,7 @@ import structlog
 from bridge.intake.handover import Incoming, Unreadable, Vanished
 from bridge.ledger.item import NewItem
 from bridge.ledger.state import ItemState
-from bridge.message import Kind, Message
+from bridge.message import Kind, Message, Noticed
 from bridge.reason import Reason
 from bridge.routing.decision import Decision, Verdict
 from bridge.routing.router import Router
@@ -36,12 +36,14 @@ class ItemRules:
 PLAIN = ItemRules()
 
 
-def new_item(incoming: Incoming, router: Router, rules: ItemRules = PLAIN) -> NewItem:
+def new_item(
+    incoming: Incoming, router: Router, rules: ItemRules = PLAIN, noticed: Noticed = Noticed.LOOK
+) -> NewItem:
     """The item of what came in. Never raises for a message: what cannot be mapped is quarantined."""
     if isinstance(incoming, Unreadable):
-        return _quarantined_unread(incoming)
+        return _quarantined_unread(incoming, noticed)
     if isinstance(incoming, Vanished):
-        return _vanished(incoming)
+        return _vanished(incoming, noticed)
     try:
         decision = router.route(incoming)
     except Exception as error:
@@ -51,7 +53,7 @@ def new_item(incoming: Incoming, router: Router, rules: ItemRules = PLAIN) -> Ne
             reason=Reason.TEMPLATE_FAILED,
             detail=f"{type(error).__name__} while routing",
         )
-    item = _routed(incoming, decision, rules.cases)
+    item = _routed(incoming, decision, rules.cases, noticed)
     return _marked(item) if rules.mark else item
 
 
@@ -63,7 +65,7 @@ _STATES = {
 }
 
 
-def _routed(message: Message, decision: Decision, cases: SameCases) -> NewItem:
+def _routed(message: Message, decision: Decision, cases: SameCases, noticed: Noticed) -> NewItem:
     state = _STATES[decision.verdict]
     return NewItem(
         key=item_key(message.source, message.digest, message.folder),
@@ -78,7 +80,7 @@ def _routed(message: Message, decision: Decision, cases: SameCases) -> NewItem:
         letter=message.letter,
         received_at=_milliseconds(message.received_at),
         event=decision.event,
-        message=summary_of(message, decision.notes),
+        message=summary_of(message, noticed, decision.notes),
         # A mail stays in its folder; a ticket's body cannot be had again.
         raw=_body_of(message) if state is ItemState.QUARANTINED else None,
         same_case=cases.of(message.source),
@@ -96,7 +98,7 @@ def _body_of(message: Message) -> bytes | None:
     return json.dumps(message.data).encode() if message.kind is Kind.TICKET else None
 
 
-def _quarantined_unread(unreadable: Unreadable) -> NewItem:
+def _quarantined_unread(unreadable: Unreadable, noticed: Noticed) -> NewItem:
     key = item_key(unreadable.source, unreadable.digest, unreadable.folder)
     return NewItem(
         key=key,
@@ -108,12 +110,12 @@ def _quarantined_unread(unreadable: Unreadable) -> NewItem:
         reason=Reason.UNREADABLE,
         detail=unreadable.detail,
         received_at=_milliseconds(unreadable.received_at),
-        message={"size": unreadable.size},
+        message={"noticed": noticed, "size": unreadable.size},
         raw=unreadable.raw or None,
     )
 
 
-def _vanished(vanished: Vanished) -> NewItem:
+def _vanished(vanished: Vanished, noticed: Noticed) -> NewItem:
     key = item_key(vanished.source, vanished.digest, vanished.folder)
     return NewItem(
         key=key,
@@ -124,7 +126,7 @@ def _vanished(vanished: Vanished) -> NewItem:
         state=ItemState.VANISHED,
         reason=Reason.MESSAGE_VANISHED,
         received_at=0,
-        message={"folder": vanished.folder},
+        message={"noticed": noticed, "folder": vanished.folder},
     )
 
 
@@ -168,9 +170,10 @@ def conversation_of(message: Message, home: str) -> str:
     return f"message {message.digest}"
 
 
-def summary_of(message: Message, notes: Sequence[str] = ()) -> dict[str, Any]:
+def summary_of(message: Message, noticed: Noticed, notes: Sequence[str]) -> dict[str, Any]:
     """What an operator needs to recognise a message. Not its text, its headers or the webhook's body."""
     fields: dict[str, Any] = {
+        "noticed": noticed,
         "event": message.event,
         "folder": message.folder,
         "sender": message.sender,
@@ -179,6 +182,8 @@ def summary_of(message: Message, notes: Sequence[str] = ()) -> dict[str, Any]:
         "ticket_number": message.ticket_number,
         "ticket_candidates": [one._asdict() for one in message.ticket_candidates],
         "message_id": message.message_id,
+        "priority": message.priority,
+        "group": message.group,
         "auto": message.auto,
         "spam": message.spam,
         "size": message.size,

@@ -14,13 +14,27 @@ from bridge.ledger.item import Attempt, Item
 from bridge.ledger.mail_actions import ActionState, state_of, waits_for_done
 from bridge.ledger.notices import NoticeState
 from bridge.ledger.state import ItemState
+from bridge.message import Noticed
+from bridge.routing.router import UNTOLD
 
 Tried = Sequence[tuple[str, str]]
 
+AS_NOW = "by the routes as they are now"
 MAIL_NOT_KEPT = (
-    "not tried again: the mail is not kept; save it from its folder and call `acd-bridge map FILE`"
+    "what is not kept cannot be asked about; save the mail from its folder and call `acd-bridge map FILE`"
 )
-BODY_NOT_KEPT = "not tried again: the webhook's body is only kept of quarantined items"
+BODY_NOT_KEPT = "what is not kept cannot be asked about; a webhook's body is only kept of quarantined items"
+
+_TOLD_ELSEWHERE = frozenset({"notes", "ticket_candidates", "noticed"})
+_NOTICED = {
+    Noticed.WEBHOOK: "the helpdesk posted it",
+    Noticed.PUSH: "the mail server told of it while the connection waited",
+    Noticed.POLL: "the folder was looked at again after a while",
+    Noticed.LOOK: "the folder was looked at after connecting",
+    Noticed.AUDIT: "it had been missed, and the audit found it",
+    Noticed.RENUMBERING: "its folder was numbered anew and gone through",
+    Noticed.BACKFILL: "old mail was asked for",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +77,11 @@ def story(known: Known, tried: Tried | None = None) -> dict[str, Any]:
             "kind": item.kind,
             "source": item.source,
             "place": item.place,
+            "noticed": message.get("noticed", ""),
             "received_at": moment(item.received_at),
             "accepted_at": moment(item.accepted_at),
         },
-        "read": {
-            name: value for name, value in message.items() if name not in {"notes", "ticket_candidates"}
-        },
+        "read": {name: value for name, value in message.items() if name not in _TOLD_ELSEWHERE},
         "notes": list(message.get("notes", ())),
         "ticket_candidates": list(message.get("ticket_candidates", ())),
         "conversation": item.conversation,
@@ -155,6 +168,8 @@ def _came_lines(told: Mapping[str, Any]) -> Iterator[str]:
     came = told["came"]
     yield f"came: {came['kind']} of {came['source']!r} at {came['place']}"
     yield f"  received {came['received_at']}, stored {came['accepted_at']}"
+    if came["noticed"] in _NOTICED:
+        yield f"  noticed by {came['noticed']}: {_NOTICED[came['noticed']]}"
     for again in told["found_again"]:
         yield f"  found again at {again['place']}, {again['times']} times, last {again['last']}"
 
@@ -173,6 +188,8 @@ def _read_lines(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _route_lines(route: Mapping[str, Any]) -> Iterator[str]:
     yield f"route: {route['name']}" if route["name"] else "route: none"
+    if route["tried"]:
+        yield f"  before it, {AS_NOW}:" if route["name"] else f"  {AS_NOW}:"
     for one in route["tried"] or ():
         yield f"  {one['route']}: {one['why_not']}"
     if route["tried_words"]:
@@ -252,7 +269,7 @@ def _because(reason: str | None, detail: str | None) -> str:
 
 
 def _tried_words(known: Known, tried: Tried | None) -> str:
-    if tried is not None:
+    if tried is not None and UNTOLD not in dict(tried).values():
         return ""
     return MAIL_NOT_KEPT if known.item.kind == "mail" else BODY_NOT_KEPT
 

@@ -19,7 +19,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from bridge import metrics
 from bridge.cli.commands import app
-from bridge.ledger.state import DROPPABLE, OPEN, RETRYABLE, ItemState
+from bridge.ledger.state import DROPPABLE, OPEN, RELEASABLE, RETRYABLE, ItemState
 
 ROOT = Path(__file__).parents[1]
 NOTE = "<!-- Made by `make docs`; change the code, not this page. -->\n"
@@ -144,7 +144,8 @@ def _member(node: ast.Assign, meanings: dict[int, str]) -> Member:
 
 def _use_of(one: Member) -> str:
     state = ItemState(one.value)
-    words = [word for word, states in (("retry", RETRYABLE), ("drop", DROPPABLE)) if state in states]
+    possible = {"retry": RETRYABLE, "release": RELEASABLE, "drop": DROPPABLE}
+    words = [word for word, states in possible.items() if state in states]
     calls = " or ".join(f"`acd-bridge items {word}`" for word in words)
     return f"{'Open' if state in OPEN else 'Final'}. " + (
         f"An operator may {calls}." if calls else "Nothing to do."

@@ -25,7 +25,7 @@ from bridge.cli.common import (
 from bridge.cli.items import app as items
 from bridge.ledger import operating
 from bridge.ledger.item import ItemFilter
-from bridge.ledger.state import DROPPABLE, RETRYABLE, ItemState
+from bridge.ledger.state import DROPPABLE, RELEASABLE, RETRYABLE, ItemState
 
 KeysArgument = Annotated[list[str] | None, typer.Argument(help="Keys of items, or the beginnings of keys.")]
 
@@ -68,15 +68,19 @@ def release(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Let held items go, by key or by filter. Mails of a suspected loop that were collapsed can go too.
+    """Let held items go, by key or by filter. Those that another item stands for can go too.
 
-    A filter means held items. The mails behind a suspected loop are `--state duplicate --reason suspected-loop`.
+    A filter means held items. The mails behind a suspected loop are `--state duplicate --reason suspected-loop`, what
+    came by another source too `--state duplicate --reason same-case`.
     """
     path = state_path(config)
     if not keys and not wanted.states and wanted != NO_FILTER:
         wanted = replace(wanted, states=frozenset({ItemState.HELD}))
     found = chosen(path, keys, wanted)
-    ask(f"Release {count(len(found))}?", yes=yes)
+    if not keys:
+        words = "{} can be released; {} are not held back or have no event"
+        found = possible(path, found, replace(wanted, with_event=True), RELEASABLE, words)
+    ask(f"Release {count(len(found))}?", yes=yes or not found)
     _report(changed(path, found, partial(operating.release, now=_now())), "released", json=json)
 
 

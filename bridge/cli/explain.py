@@ -26,6 +26,8 @@ from bridge.ledger.finding import MOST, find
 from bridge.ledger.item import Item
 from bridge.ledger.visit import look
 from bridge.mapping import Mapper
+from bridge.retracing import retraced
+from bridge.routing.compile import compile_routes
 from bridge.story import Known, Tried, in_words, known_of, moment, story
 
 KeyArgument = Annotated[
@@ -98,9 +100,10 @@ def _list(found: list[Item], *, json: bool) -> None:
 
 
 def _tried(known: Known, settings: Config, file: Path) -> Tried | None:
-    """The routes that do not match a message that was kept, as they are now; None where it was not kept."""
+    """The routes that do not match, as they are now; None where there is nothing to ask them about."""
     if known.raw is None:
-        return None
+        router, problems = compile_routes(settings.route, zone=settings.acd.zone())
+        return None if problems else retraced(known.item, router)
     try:
         mapper = Mapper(settings, str(file))
         mapped = mapper.map(known.raw, source=known.item.source, headers={}, received_at=datetime.now(UTC))

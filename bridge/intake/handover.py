@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bridge.cursor import FolderCursor
 from bridge.history import HistoryOrder
-from bridge.message import Kind, Message
+from bridge.message import Kind, Message, Noticed
 from bridge.reason import Reason
 
 
@@ -67,11 +67,13 @@ class Handover(Protocol):
         incoming: Sequence[Incoming],
         cursor: FolderCursor | HistoryOrder | None = None,
         *,
+        noticed: Noticed = Noticed.LOOK,
         set_aside: Reason = Reason.NONE,
     ) -> list[Receipt]:
         """Store what came in, and the cursor with it, in one transaction; return when it is on disk.
 
-        With an order in the place of the cursor it is history, which goes behind everything live.
+        `noticed` is how the bridge came to know of it. With an order in the place of the cursor it is history,
+        which goes behind everything live.
 
         With a reason, nothing of it is posted: LEFT_ALONE is accounted for and no more, RENUMBERED is held
         for an operator's word. One message's failure never raises: it becomes a quarantined item. Raises

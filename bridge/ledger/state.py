@@ -33,6 +33,9 @@ RETRYABLE = frozenset(
 )
 """An operator may ask for another try of these, where they have an event."""
 
+RELEASABLE = frozenset({ItemState.HELD, ItemState.DUPLICATE})
+"""An operator may let these go, where they have an event."""
+
 DROPPABLE = frozenset(
     {ItemState.PENDING, ItemState.UNCERTAIN, ItemState.HELD, ItemState.QUARANTINED, ItemState.DEAD}
 )

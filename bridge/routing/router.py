@@ -1,6 +1,6 @@
 """The router: the first route that matches decides about a message. No network, no storage, no clock."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ from bridge.routing.draft import EventFieldError, EventMaker
 from bridge.routing.explain import why_not
 from bridge.routing.fields import FieldError
 from bridge.routing.template import TooLongError, Values
-from bridge.routing.variables import UNFETCHED, values_of
+from bridge.routing.variables import UNFETCHED, TextNeededError, values_of
 
 MAX_DETAIL = 300
+MATCHES = "matches"
+UNTOLD = "cannot be told: it looks at what is not kept of a message"
 
 Tried = list[tuple[str, str]]
 
@@ -66,6 +68,17 @@ class Router:
         return Decision(
             verdict=Verdict.NO_ROUTE, reason=Reason.NO_ROUTE, detail="no route matches", tried=tuple(tried)
         )
+
+    def retrace(self, message: Message, unkept: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Each route with what it says of a message of which the `unkept` variables are not known any more."""
+        values = values_of(message) | dict.fromkeys(unkept, UNFETCHED)
+        for route in self._routes:
+            try:
+                yield route.name, MATCHES if route.matches(values) else why_not(route.when, values)
+            except TextNeededError:
+                yield route.name, UNTOLD
+            except Exception as error:  # noqa: BLE001 - a route may raise anything, and this only tells of it
+                yield route.name, f"fails: {describe(error)}"
 
     def wants_text(self, message: Message) -> bool:
         """Whether the decision or its event depends on the message's text, which is not looked at."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bridge.cursor import FolderCursor
 from bridge.history import HistoryOrder
 from bridge.intake.handover import Incoming, Receipt, Unreadable, Vanished
-from bridge.message import Message
+from bridge.message import Message, Noticed
 from bridge.reason import Reason
 
 
@@ -26,6 +26,8 @@ class FakeHandover:
     accepted: list[Incoming] = field(default_factory=list)
     """Everything that was handed in and not known, in order."""
     receipts: list[Receipt] = field(default_factory=list)
+    noticed: list[Noticed] = field(default_factory=list)
+    """How each message was noticed, known or not."""
     batches: list[int] = field(default_factory=list)
     """How many messages each transaction held."""
     cursors: dict[tuple[str, str], FolderCursor] = field(default_factory=dict)
@@ -56,9 +58,11 @@ class FakeHandover:
         incoming: Sequence[Incoming],
         cursor: FolderCursor | HistoryOrder | None = None,
         *,
+        noticed: Noticed = Noticed.LOOK,
         set_aside: Reason = Reason.NONE,
     ) -> list[Receipt]:
         """Keep all of it and the cursor, or nothing."""
+        self.noticed += [noticed] * len(incoming)
         if self.before_accept is not None:
             await self.before_accept()
         receipts = [self._take(one, set_aside) for one in incoming]

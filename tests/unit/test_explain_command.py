@@ -32,15 +32,20 @@ fields = {{ subject = "body.title", delivery = "body.id" }}
 [listen]
 webhooks = "127.0.0.1:0"
 [[route]]
-name = "billing"
-when = "subject == 'Billing'"
-event = {{ type = "Ticket", group = "Billing" }}
+name = "bodies"
+when = "sender and 'urgent' in text"
+event = {{ type = "Ticket", group = "Urgent" }}
 [[route]]
 name = "sales"
 when = "subject == 'Sales'"
 event = {{ type = "Ticket", group = "Sales" }}
+[[route]]
+name = "billing"
+when = "subject == 'Billing'"
+event = {{ type = "Ticket", group = "Billing" }}
 """
 MESSAGE = {
+    "noticed": "push",
     "sender": "anna@example.org",
     "subject": "Printer\x1b[2J on strike",
     "ticket_number": "77",
@@ -110,7 +115,10 @@ def test_the_whole_story_in_words(conn: sqlite3.Connection, path: Path) -> None:
         "ticket number 9 in subject (form otrs) is less trusted",
         "kept in order with: ticket 77",
         "route: billing",
-        "not tried again: the mail is not kept",
+        "  before it, by the routes as they are now:",
+        "  bodies: cannot be told: it looks at what is not kept of a message",
+        "what is not kept cannot be asked about; save the mail",
+        "noticed by push: the mail server told of it while the connection waited",
         "attempt 1 at 1970-01-01T00:00:03.000+00:00: later (HTTP 503), acd-failed",
         "attempt 2",
         "event in the ACD: 55",
@@ -180,12 +188,46 @@ def test_routes_are_tried_again_where_the_message_was_kept(conn: sqlite3.Connect
     deliver(conn, quarantined)
     conn.close()
     told = json.loads(explain(path, "ccdd", "--json").stdout)
-    assert [one["route"] for one in told["route"]["tried"]] == ["billing", "sales"]
-    assert "subject is 'Other'" in told["route"]["tried"][0]["why_not"]
+    assert [one["route"] for one in told["route"]["tried"]] == ["bodies", "sales", "billing"]
+    assert "subject is 'Other'" in told["route"]["tried"][1]["why_not"]
     assert told["after_delivery"] is None
     words = explain(path, "ccdd").stdout
     assert "route: none" in words
     assert "attempts: none" in words
+
+
+@pytest.mark.parametrize(
+    ("change", "tried"),
+    [
+        (
+            {"route": "billing"},
+            {"bodies": "cannot be told", "sales": "subject == 'Sales' is false (subject is 'Pri"},
+        ),
+        ({"route": "sales"}, {"bodies": "cannot be told"}),
+        (
+            {"route": "renamed since"},
+            {"bodies": "cannot be told", "sales": "subject ==", "billing": "subject =="},
+        ),
+        ({"message": {"subject": "Sales"}}, {"bodies": "sender is false", "sales": "matches"}),
+    ],
+)
+def test_the_routes_are_asked_again(
+    conn: sqlite3.Connection, path: Path, change: dict[str, Any], tried: dict[str, str]
+) -> None:
+    """Up to the one that decided: why each did not match, that it would now, or that nobody can tell any more."""
+    deliver(conn, item("aabb", **change))
+    conn.close()
+    told = json.loads(explain(path, "aabb", "--json").stdout)["route"]["tried"]
+    assert [one["route"] for one in told] == list(tried)
+    for one in told:
+        assert one["why_not"].startswith(tried[one["route"]])
+
+
+def test_no_route_is_asked_about_nothing(conn: sqlite3.Connection, path: Path) -> None:
+    """Of a mail that could not be read, or that is forgotten, nothing is claimed."""
+    deliver(conn, item("aabb", state=ItemState.QUARANTINED, event=None, message={"size": 5}))
+    conn.close()
+    assert json.loads(explain(path, "aabb", "--json").stdout)["route"]["tried"] is None
 
 
 @pytest.mark.parametrize("state", list(ItemState))

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,39 @@ def test_nothing_is_asked_about_nothing(path: Path) -> None:
     """Where nothing can be done there is no question, so that no terminal is needed."""
     assert items(path, "retry", "--state", "created").exit_code == 0
     assert items(path, "drop", "--state", "created", "--why", "old").exit_code == 0
+
+
+@pytest.mark.parametrize("word", ["retry", "release", "drop"])
+def test_many_are_counted_and_asked_about(path: Path, word: str) -> None:
+    """By filter, the count is said first; without a terminal and `--yes` nothing is done, and it is said why."""
+    with closing(open_for_writing(path)) as conn:
+        accept(conn, [new_item(f"h{n}", state=ItemState.HELD) for n in range(3)], None, now=4)
+    why = ["--why", "old"] if word == "drop" else []
+    result = items(path, word, "--source", "support", "--state", "held", *why)
+    assert result.exit_code == 64
+    assert "without a terminal give --yes" in result.stderr
+    assert {state(path, f"h{n}") for n in range(3)} == {ItemState.HELD}
+    done = items(path, word, "--source", "support", "--state", "held", *why, "--yes", "--json")
+    assert json.loads(done.stdout) == {f"h{n}": True for n in range(3)}
+
+
+def test_release_by_filter_leaves_out_what_is_not_held_back(path: Path) -> None:
+    """What cannot be let go is counted in one line, and nothing is asked about nothing."""
+    result = items(path, "release", "--state", "dead")
+    assert result.exit_code == 0
+    assert "0 can be released; 1 are not held back or have no event" in result.stderr
+
+
+def test_a_dropped_item_shows_its_reason_and_its_attempts(path: Path) -> None:
+    """The words of whoever gave it up are kept with it, and what was tried before stays on record."""
+    assert items(path, "drop", "d1", "--why", "entered by hand, says Berta", "--yes").exit_code == 0
+    told = json.loads(items(path, "show", "d1", "--json").stdout)
+    assert (told["state"], told["reason"], told["detail"]) == (
+        "filtered", "operator-drop", "entered by hand, says Berta",
+    )  # fmt: skip
+    assert [(one["outcome"], one["words"]) for one in told["attempts"]] == [("refused", "no such group")]
+    assert items(path, "retry", "d1", "--yes").exit_code == 0
+    assert state(path, "d1") is ItemState.PENDING
 
 
 def test_an_item_named_by_key_is_refused_by_name(path: Path) -> None:

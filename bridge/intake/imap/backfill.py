@@ -23,6 +23,7 @@ from bridge.intake.imap.suspicion import Suspicion
 from bridge.intake.imap.sync import FIRST_LISTING, MAX_LISTED, Backlog, ListUids, Window, next_listing
 from bridge.intake.imap.window_reader import WindowReader
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
+from bridge.message import Noticed
 from bridge.points import Point, passing
 
 WINDOWS_A_TURN = 8
@@ -138,7 +139,7 @@ class FolderHistory:
 
     async def _store(self, mails: Sequence[Incoming], order: HistoryOrder) -> None:
         passing(Point.HISTORY_READ)
-        receipts = await self._handover.accept(mails, order)
+        receipts = await self._handover.accept(mails, order, noticed=Noticed.BACKFILL)
         new = sum(receipt.new for receipt in receipts)
         self._log.info(
             "history-done" if order.ended else "history-taken",

@@ -34,6 +34,7 @@ from bridge.intake.imap.window_reader import WindowReader
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
 from bridge.ledger.lanes import HISTORY, LIVE
 from bridge.ledger.readings import Readings
+from bridge.message import Noticed
 from bridge.points import Point, passing
 
 HELD_HINT = "`acd-bridge items list --state held` shows them; check some, then release or drop them"
@@ -71,6 +72,7 @@ class FolderWatch:
         self._handover = handover
         self._clock = clock
         self._cursor: FolderCursor | None = None
+        self._noticed = Noticed.LOOK
         self._stores = 0
         self._reader = WindowReader(mailbox, folder, handover, rules, suspicion=suspicion(LIVE))
         self._history = FolderHistory(mailbox, folder, handover, rules, suspicion=suspicion(HISTORY))
@@ -80,13 +82,14 @@ class FolderWatch:
         self._audit_due: float | None = None
         self._log = log.bind(mailbox=mailbox.name, folder=folder)
 
-    async def look(self, connection: Connection) -> int:
-        """Open the folder and take in all that is new; how many mails that were.
+    async def look(self, connection: Connection, noticed: Noticed = Noticed.LOOK) -> int:
+        """Open the folder and take in all that is new; how many mails that were. `noticed` is why it is looked at.
 
         Raises MailServerError, and StateFileError where nothing could be stored: the place is kept then, and
         the next look begins where this one ended.
         """
         taken = 0
+        self._noticed = noticed
         # What comes while something is stored is not told by every server when IDLE begins: look again.
         while True:
             stores = self._stores
@@ -206,7 +209,7 @@ class FolderWatch:
 
     async def _store(self, incoming: Sequence[Incoming], cursor: FolderCursor) -> None:
         passing(Point.WINDOW_READ)
-        receipts = await self._handover.accept(incoming, cursor)
+        receipts = await self._handover.accept(incoming, cursor, noticed=self._noticed)
         passing(Point.WINDOW_STORED)
         self._cursor = self.report.cursor = cursor
         self._stores += 1
@@ -247,6 +250,6 @@ class FolderWatch:
             asked = uids[at : at + FIRST_WINDOW]
             read = await self._reader.read(connection, Window(asked, asked[-1]), uidvalidity)
             mails = await self._reader.tell_apart(connection, read.mails, uidvalidity)
-            receipts = await self._handover.accept(list(mails.values()))
+            receipts = await self._handover.accept(list(mails.values()), noticed=Noticed.AUDIT)
             self._log.info("missed-mail-taken", count=len(receipts), new=sum(one.new for one in receipts))
             at = bisect_right(uids, read.through)

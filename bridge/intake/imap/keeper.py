@@ -31,6 +31,7 @@ from bridge.intake.imap.retry import (
 )
 from bridge.intake.imap.sign_in_gate import GateClosed, SignInGate
 from bridge.intake.oauth.endpoint import SECONDS
+from bridge.message import Noticed
 
 NOTED = frozenset({"ESEARCH", "UIDPLUS", "MOVE", "CONDSTORE", "ID"})
 """Extensions that are worth a word in the log: what a server has decides what is done with it."""
@@ -129,22 +130,22 @@ class ConnectionKeeper:
                 idle=connection.can_idle,
                 extensions=sorted(NOTED & connection.capabilities),
             )
-            by_poll = False
+            noticed = Noticed.LOOK
             while True:
                 due = time.monotonic() + self._mailbox.poll
-                await self._look_at_all(connection, by_poll=by_poll)
+                await self._look_at_all(connection, noticed)
                 self._told.clear()
                 if await self._go_back(connection):
-                    by_poll = False
+                    noticed = Noticed.LOOK
                     continue
-                by_poll = not await self._news_before(connection, due)
+                noticed = Noticed.PUSH if await self._news_before(connection, due) else Noticed.POLL
 
-    async def _look_at_all(self, connection: Connection, *, by_poll: bool) -> None:
+    async def _look_at_all(self, connection: Connection, noticed: Noticed) -> None:
         changed: MailServerError | None = None
         for watch in self._watches:
             self._expect(2 * self._mailbox.timeout)
             try:
-                taken = await watch.look(connection)
+                taken = await watch.look(connection, noticed)
             except MailServerError as failure:
                 if failure.kind is Kind.UIDVALIDITY_CHANGED:
                     changed = failure
@@ -153,7 +154,7 @@ class ConnectionKeeper:
                     raise
                 self._folder_missing(watch, failure)
                 continue
-            if by_poll and self._idles(connection):
+            if noticed is Noticed.POLL and self._idles(connection):
                 self._judge_idle(taken)
         if changed is not None:
             raise changed

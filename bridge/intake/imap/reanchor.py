@@ -19,7 +19,7 @@ from bridge.intake.imap.sync import MAX_WINDOW, Backlog, ListUids, Window
 from bridge.intake.imap.take_in import NO_DATE
 from bridge.intake.imap.window_reader import WindowReader
 from bridge.ledger.state import ItemState
-from bridge.message import Message
+from bridge.message import Message, Noticed
 from bridge.reason import Reason
 
 
@@ -79,7 +79,9 @@ class Reanchoring:
         while at < len(found.new):
             uids = found.new[at : at + window].tolist()
             mails, through, _ = await self._read(Window(uids, uids[-1]), texts=True)
-            receipts = await self._handover.accept(list(mails.values()), set_aside=reason)
+            receipts = await self._handover.accept(
+                list(mails.values()), noticed=Noticed.RENUMBERING, set_aside=reason
+            )
             accepted(sum(receipt.new for receipt in receipts), found.held)
             at = bisect_right(found.new, through)
             window = 1 if self._reader.careful else MAX_WINDOW
@@ -103,7 +105,7 @@ class Reanchoring:
                 case Fate.NEW:
                     found.new.append(uid)
         if old:
-            await self._handover.accept(old, set_aside=Reason.LEFT_ALONE)
+            await self._handover.accept(old, noticed=Noticed.RENUMBERING, set_aside=Reason.LEFT_ALONE)
             found.left_alone += len(old)
 
     def _window(self) -> int:

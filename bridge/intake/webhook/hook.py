@@ -32,6 +32,7 @@ from bridge.intake.webhook.signature import SignedRequest
 from bridge.intake.webhook.source import Source
 from bridge.intake.webhook.tally import Tally
 from bridge.intake.webhook.unzip import BrokenEncodingError, decoded
+from bridge.message import Noticed
 from bridge.points import Point, passing
 
 log = structlog.get_logger("bridge.webhook")
@@ -133,7 +134,7 @@ class Hook:
     async def _hand_over(self, incoming: Incoming) -> None:
         try:
             passing(Point.HOOK_BELIEVED)
-            [receipt] = await self._handover.accept([incoming])
+            [receipt] = await self._handover.accept([incoming], noticed=Noticed.WEBHOOK)
             passing(Point.HOOK_STORED)
         except Exception as error:
             self._tell_failure(error)

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.history import HistoryOrder
 from bridge.intake.imap import backfill
+from bridge.message import Noticed
 from bridge.testing.handover import FakeHandover
 from tests.dovecot import Dovecot
 from tests.integration.imap.conftest import MailHost, mail, watching
@@ -38,6 +39,8 @@ async def test_all_is_history_below_the_baseline(mail_host: MailHost) -> None:
         cursor = handover.cursors["support", "INBOX"]
         assert cursor.baseline == 1
         await until(lambda: watched.folder()["history"].startswith("done"))
+    assert handover.noticed[:30] == [Noticed.BACKFILL] * 30
+    assert handover.noticed[30] is not Noticed.BACKFILL
 
 
 async def test_unseen_is_a_snapshot(mail_host: MailHost) -> None:

@@ -9,6 +9,7 @@ from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.fetch_window import MAX_HEADER
 from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.probe import probe
+from bridge.message import Noticed
 from bridge.testing.handover import FakeHandover
 from tests.integration.imap.conftest import MailHost, mail, watching
 from tests.wait import until
@@ -51,6 +52,7 @@ async def test_new_mail_is_pushed(mail_host: MailHost) -> None:
         for number in range(3):
             await mail_host.deliver(f"mail-{number}")
             await watched.has(*(f"mail-{count}" for count in range(number + 1)))
+    assert watched.handover.noticed[-1] is Noticed.PUSH
 
 
 async def test_mail_between_opening_and_baseline_is_taken_once(mail_host: MailHost) -> None:
@@ -90,6 +92,7 @@ async def test_poll_finds_what_idle_does_not_tell(
         await mail_host.deliver("quiet")
         await watched.has("quiet")
         await until(lambda: counter._value.get() == before + 1)
+    assert watched.handover.noticed == [Noticed.POLL]
 
 
 async def test_server_without_idle_is_polled(mail_host: MailHost, monkeypatch: pytest.MonkeyPatch) -> None:

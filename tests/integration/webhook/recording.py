@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bridge.cursor import FolderCursor
 from bridge.history import HistoryOrder
 from bridge.intake.handover import Incoming, Receipt, Unreadable
-from bridge.message import Message
+from bridge.message import Message, Noticed
 from bridge.reason import Reason
 
 
@@ -28,9 +28,11 @@ class Recording:
         incoming: Sequence[Incoming],
         cursor: FolderCursor | HistoryOrder | None = None,
         *,
+        noticed: Noticed = Noticed.LOOK,
         set_aside: Reason = Reason.NONE,
     ) -> list[Receipt]:
         assert cursor is None
+        assert noticed is Noticed.WEBHOOK
         assert set_aside is Reason.NONE
         self.waiting += 1
         await self.gate.wait()

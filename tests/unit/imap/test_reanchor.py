@@ -1,5 +1,6 @@
 """A folder that was numbered anew, vanished mails and missed ones, on a model of a folder."""
 
+from collections import Counter
 from random import Random
 from typing import cast
 
@@ -12,6 +13,7 @@ from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.folder_watch import FolderWatch
 from bridge.intake.imap.renumbered import MAX_TIMES
+from bridge.message import Noticed
 from bridge.testing.handover import FakeHandover
 from tests.unit.imap.model_folder import Mail, ModelConnection, ModelFolder
 
@@ -87,6 +89,7 @@ async def test_known_new_and_old_mail() -> None:
     watched.deliver("after")
     await watched.look()
     assert sorted(watched.handover.subjects()) == ["after", "known", "new"]
+    assert Counter(watched.handover.noticed) == {Noticed.LOOK: 2, Noticed.RENUMBERING: 3}
 
 
 async def test_too_many_unknown_mails_are_held() -> None:
@@ -171,6 +174,7 @@ async def test_a_missed_mail_is_found_by_the_audit(monkeypatch: pytest.MonkeyPat
     gauge = metrics.IMAP_UNACCOUNTED.labels(mailbox="support", folder="INBOX")
     assert gauge._value.get() == 1
     assert watched.handover.subjects() == ["missed"]
+    assert watched.handover.noticed == [Noticed.AUDIT]
     await watched.look()
     assert gauge._value.get() == 0
     assert watched.watch.report.as_dict()["unaccounted"] == 0
