@@ -207,7 +207,8 @@ def recover(conn: sqlite3.Connection, now: int) -> int:
         (now, LONGEST_WAIT_MS),
     )
     conn.execute(
-        "UPDATE attempts SET ended_at = ?, outcome = 'uncertain', reason = ? WHERE ended_at IS NULL",
+        "UPDATE attempts SET ended_at = ?, outcome = 'uncertain', reason = ? "
+        "WHERE ended_at IS NULL AND item_id IN (SELECT id FROM items WHERE state = 'sending')",
         (now, Reason.CRASHED_WHILE_SENDING),
     )
     return conn.execute(
