@@ -74,6 +74,7 @@ class Connection:
     ) -> Answer:
         """Send one command and wait for its answer."""
         protocol = self._protocol
+        self._check_alive()
         try:
             command = aioimaplib.Command(
                 name, protocol.new_tag(), *arguments, prefix=prefix, loop=protocol.loop
@@ -270,6 +271,7 @@ class Connection:
         return self._protocol.news.is_set()
 
     async def _begin_idle(self) -> bool:
+        self._check_alive()
         self._protocol.collect = None
         self._busy = True
         idle = asyncio.ensure_future(self._protocol.idle())
@@ -289,6 +291,7 @@ class Connection:
         return True
 
     async def _end_idle(self) -> None:
+        self._check_alive()
         idle, self._idle = self._idle, None
         if idle is None:
             return
@@ -296,6 +299,11 @@ class Connection:
         self._protocol.idle_done()
         await self.bounded(idle, "DONE")
         self._busy = False
+
+    def _check_alive(self) -> None:
+        """Raises MailServerError where the connection is over: uvloop refuses to write to it, and does not say why."""
+        if (over := self._protocol.over) is not None:
+            raise over
 
     async def bounded(self, work: Coroutine[Any, Any, T] | asyncio.Task[T], what: str) -> T:
         """Wait for the work, for the timeout, or for the end of the connection, whichever comes first."""

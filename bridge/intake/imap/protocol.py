@@ -102,6 +102,11 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
         if self.transport is not None:
             self.transport.abort()
 
+    @property
+    def over(self) -> MailServerError | None:
+        """Why nothing can be sent any more: the connection is lost, or was just cut."""
+        return self.dead.result() if self.dead.done() else self._reason
+
     def tls_begins(self) -> None:
         """What comes from now on is encrypted. Raises MailServerError where the clear part had more to say.
 

@@ -54,6 +54,11 @@ class HostileServer:
         for writer in self._writers:
             writer.write(line + b"\r\n")
 
+    def hang_up(self) -> None:
+        """Close every connection."""
+        for writer in self._writers:
+            writer.close()
+
     def arrive(self, uid: int) -> None:
         """A new mail, without telling."""
         self.uids.append(uid)

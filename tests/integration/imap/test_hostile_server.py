@@ -2,11 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 
 from bridge.config.mailbox import Mailbox
@@ -363,3 +364,38 @@ async def test_misses_shorten_the_slices_of_idle() -> None:
         server.arrive(1)
         await until(lambda: keeper._slice.seconds < 40)
         assert watched.handover.subjects() == ["mail-1"]
+
+
+@pytest.mark.parametrize(
+    "factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def test_a_command_on_a_lost_connection_tells_how_it_was_lost(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """uvloop refuses to write to a closed connection with an error of its own; that is no defect of the bridge."""
+
+    async def lose() -> tuple[Kind, Kind, Kind]:
+        async with hostile(uids=[1], uidnext=2) as server:
+            connection = await open_connection(mailbox(server))
+            await connection.examine("INBOX")
+            idling = await open_connection(mailbox(server))
+            await idling.examine("INBOX")
+            assert await idling._begin_idle()
+            server.push(b"* BYE Server shutting down.")
+            server.hang_up()
+            await until(connection._protocol.dead.done)
+            await until(idling._protocol.dead.done)
+            kinds = [await kind_of(connection.examine("INBOX")), await kind_of(connection.idle(1))]
+            kinds.append(await kind_of(idling._end_idle()))
+            await connection.close()
+            await idling.close()
+            return kinds[0], kinds[1], kinds[2]
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert set(runner.run(lose())) == {Kind.LOST}
+
+
+async def kind_of(work: Awaitable[object]) -> Kind:
+    with pytest.raises(MailServerError) as caught:
+        await work
+    return caught.value.kind
