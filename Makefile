@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o=Dpkg::Use-Pty=0
+QEMU_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
 ROOT_WITH_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
 .PHONY: help
@@ -19,6 +20,7 @@ help:
 	@echo "make lint         ruff, mypy, import-linter"
 	@echo "make rough        ten minutes of mail while a real mail server is restarted, frozen, renumbered"
 	@echo "make torture      kill -9 the service 300 times, simulate 3,000 seeds, and count what was lost or doubled"
+	@echo "make powercut     cut the power of a virtual machine while it takes webhooks in, and count what was lost"
 	@echo "make docs         write the generated pages of docs/ anew"
 	@echo "make constraints  pin the newest versions in constraints.txt"
 	@echo "make clean        remove everything that make has made"
@@ -48,6 +50,10 @@ lint: $(VENV)/.dev
 torture: $(VENV)/.dev
 	@ACD_BRIDGE_KILLS=300 ACD_BRIDGE_SEEDS=3000 \
 		$(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/torture
+
+.PHONY: powercut
+powercut: $(VENV)/.dev qemu
+	@ACD_BRIDGE_POWER_CUTS=$${ACD_BRIDGE_POWER_CUTS:-3} $(BIN)/python -m pytest -s -o faulthandler_timeout=7200 tests/powercut
 
 .PHONY: docs
 docs: $(VENV)/.dev
@@ -104,6 +110,19 @@ dovecot:
 .PHONY: systemd
 systemd:
 	$(call needed,mmdebstrap systemd-nspawn,mmdebstrap systemd-container,systemd)
+
+# Without them there is nothing to cut the power of, so here it is no skip but an error.
+.PHONY: qemu
+qemu:
+	@PATH="$$PATH:/usr/sbin:/sbin"; missing=; \
+	for program in mmdebstrap qemu-system-x86_64 mke2fs; do command -v $$program >/dev/null || missing=1; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if $(ROOT_WITH_APT); then \
+		echo "Installing $(QEMU_PACKAGES) for the power cuts."; \
+		$(APT) update && $(APT) install -y --no-install-recommends $(QEMU_PACKAGES) >/dev/null; \
+	else \
+		echo "Not all is installed; on Debian run as root: apt-get install $(QEMU_PACKAGES)"; exit 1; \
+	fi
 
 # The programs, the Debian packages that have them, and the mark of the tests that do not run without.
 define needed

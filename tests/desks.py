@@ -26,16 +26,16 @@ class Desks:
     """The subjects that were answered 200, in that order."""
 
     @asynccontextmanager
-    async def working(self, desks: int) -> AsyncIterator[None]:
-        """So many post meanwhile, message after message. At the end each brings in the one that it is at."""
+    async def working(self, desks: int, *, patient: bool = True) -> AsyncIterator[None]:
+        """So many post meanwhile, message after message. If patient, each ends with the one that it is at."""
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            for _ in range(desks):
-                group.create_task(self._post(self._conversation(), stop))
-            try:
-                yield
-            finally:
-                stop.set()
+            tasks = [group.create_task(self._post(self._conversation(), stop)) for _ in range(desks)]
+            yield
+            stop.set()
+            for task in tasks:
+                if not patient:
+                    task.cancel()
 
     async def went_on(self, by: int = 1, within: float = 30.0) -> None:
         """Wait until so many more are answered 200."""

@@ -16,14 +16,14 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 from tests.machine.debian import CLEAN, CannotBeMadeError
+from tests.machine.system import CALL_SECONDS, System
 
 BOOT_SECONDS = 30.0
 POLL_SECONDS = 0.5
 HALT_SECONDS = 20.0
-CALL_SECONDS = 60.0
 
 
-class Container:
+class Container(System):
     """A booted container. Whatever is written in it is gone when it is closed."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", leader: int) -> None:
@@ -60,21 +60,14 @@ class Container:
         )  # fmt: skip
 
     def do(self, *command: str, within: float = CALL_SECONDS) -> str:
-        """Run a command that must succeed, and return what it wrote on stdout."""
+        """Run a command in it as root, which must succeed, and return what it wrote on stdout."""
         done = self.call(*command, within=within)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def path(self, inside: str) -> Path:
-        """Where a file of the container is found from outside. Links in it that begin at its root lead astray."""
+        """Where a file of it is found from outside."""
         return Path(f"/proc/{self._leader}/root") / inside.removeprefix("/")
-
-    def write(self, inside: str, text: str, mode: int = 0o644) -> None:
-        """Write a file of the container, and the folders above it."""
-        path = self.path(inside)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(mode)
 
     def close(self) -> None:
         """Halt it."""

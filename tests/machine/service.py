@@ -10,6 +10,7 @@ from typing import Any, Self
 from bridge.ledger.state import OPEN
 from tests.machine.container import Container
 from tests.machine.debian import PROGRAM, PROJECT
+from tests.machine.system import System
 from tests.wait import until
 
 UNIT = PROJECT / "systemd" / "acd-bridge.service"
@@ -21,15 +22,15 @@ STATE = f"/var/lib/private/{NAME}/state.db"
 UNDER_WAY = frozenset({"activating", "deactivating", "reloading"})
 
 
-def install(container: Container, wheel: str) -> None:
+def install(system: System, wheel: str) -> None:
     """Everything but the configuration."""
     pip = (f"{PROGRAM}/bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps")
-    container.do(*pip, wheel)
-    container.do("ln", "-s", f"{PROGRAM}/bin/acd-bridge", "/usr/local/bin/")
-    container.write(f"{SECRETS}/acd-token", "simulator\n", mode=0o600)
-    container.path(SECRETS).chmod(0o700)
-    container.write(f"/etc/systemd/system/{UNIT.name}", UNIT.read_text())
-    container.write(f"{DROP_IN}/secrets.conf", f"[Service]\nLoadCredential=acd-token:{SECRETS}/acd-token\n")
+    system.do(*pip, wheel)
+    system.do("ln", "-s", f"{PROGRAM}/bin/acd-bridge", "/usr/local/bin/")
+    system.write(f"{SECRETS}/acd-token", "simulator\n", mode=0o600)
+    system.path(SECRETS).chmod(0o700)
+    system.write(f"/etc/systemd/system/{UNIT.name}", UNIT.read_text())
+    system.write(f"{DROP_IN}/secrets.conf", f"[Service]\nLoadCredential=acd-token:{SECRETS}/acd-token\n")
 
 
 class Service:

@@ -162,3 +162,17 @@ async def test_only_the_owner_can_read_the_state_file(path: Path) -> None:
     }
     assert set(modes.values()) == {0}, modes
     await ledger.close()
+
+
+async def test_the_running_writer_writes_for_power_cuts(path: Path) -> None:
+    """The connection that commits has WAL and synchronous=FULL (2), also after a file that was opened otherwise."""
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA synchronous = OFF")
+    other.close()
+    writer = Writer(path)
+    names = ("journal_mode", "synchronous")
+    settings = await writer.write(
+        lambda conn: [conn.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+    )
+    assert settings == ["wal", 2]
+    await writer.close()
