@@ -27,6 +27,12 @@ class Point(StrEnum):
     WINDOW_STORED = "window-stored"  #: Items and cursor are on disk.
     ORDER_WRITTEN = "order-written"  #: The order to read old mail is on disk, the folder's baseline is not.
     HISTORY_READ = "history-read"  #: Old mails were read, neither they nor the order's place are stored.
+    RENUMBERED_READ = (
+        "renumbered-read"  #: What is new in a folder that was numbered anew is known, and not stored.
+    )
+    RENUMBERED_STORED = (
+        "renumbered-stored"  #: That is on disk, and the cursor is still that of the old numbers.
+    )
     ACCESS_GRANTED = "access-granted"  #: A token server has given a token; a new refresh token is not kept.
     HOOK_BELIEVED = "hook-believed"  #: A webhook is genuine and read, and is not stored.
     HOOK_STORED = "hook-stored"  #: Its item is on disk, it is not answered.
