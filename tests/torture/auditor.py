@@ -101,10 +101,12 @@ def _misnoted(done: Sequence[Done], rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def rows_of(state: Path) -> list[Row]:
-    """The items of a state file."""
+    """The items of a state file. One of a mail that was gone before it was read has no label."""
     with closing(sqlite3.connect(state)) as conn:
         found = conn.execute("SELECT message, state, acd_event_id FROM items ORDER BY id").fetchall()
-    return [Row(orjson.loads(message)["subject"], state, event_id) for message, state, event_id in found]
+    return [
+        Row(orjson.loads(message).get("subject", ""), state, event_id) for message, state, event_id in found
+    ]
 
 
 _INVARIANTS = {

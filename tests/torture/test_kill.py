@@ -1,200 +1,166 @@
-"""kill -9 of the real service at random instants, while a helpdesk posts and retries: nothing lost, nothing doubled.
+"""kill -9 of the real service at every named point and at random instants: nothing lost, doubled or out of order.
 
-$ACD_BRIDGE_KILLS says how many kills; `make torture` has more than the plain test run.
+$ACD_BRIDGE_KILLS says how many kills; `make torture` has more than the plain test run. There are 300 at the least,
+so that every point has its turn.
 """
 
 import asyncio
 import os
-import random
-import socket
-import sqlite3
 import sys
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from bridge.acd.simulator.faults import Fault, Kind, Stage
-from bridge.acd.simulator.server import Simulator
-from bridge.acd.simulator.settings import Settings
-from bridge.ledger import queries
-from bridge.ledger.state import OPEN
-from bridge.ledger.visit import look
-from tests.wait import until
+from bridge.points import Point
+from tests.dovecot import running
+from tests.token_server import token_server
+from tests.torture.auditor import Findings
+from tests.torture.kill import breaches
+from tests.torture.kill.fate import MAIL, Fate, fates
+from tests.torture.kill.ordeal import Ordeal, Outcome
+from tests.torture.kill.victim import Breach
+from tests.torture.kill.world import MailHost, world
 
-KILLS = int(os.environ.get("ACD_BRIDGE_KILLS", "15"))
-CONVERSATIONS = 12
-DESK_PAUSE_SECONDS = 0.02
-"""Between two tries of the helpdesk."""
+KILLS = max(300, int(os.environ.get("ACD_BRIDGE_KILLS", "0")))
+KILLS_AN_ORDEAL = 50
+PLAIN_KILLS = 5
+"""Of each test, of services that were started from the command line, with nothing of the tests in them."""
+AT_ONCE = 2
+"""Ordeals; each keeps about one core busy."""
+WITHOUT_MAIL = frozenset(Point) - MAIL
+WITHOUT_MAIL_KILLS = KILLS // 6
 
-CONFIG = """
-[acd]
-url = "{acd}"
-clients_id = 1
-token = "simulator"
-settle = 0.5
-retry_first = 0.05
-retry_cap = 0.2
-[state]
-path = "{folder}/state.db"
-[[webhook]]
-name = "desk"
-unsigned = true
-[listen]
-webhooks = "127.0.0.1:{port}"
-[[route]]
-name = "all"
-event = {{ type = "Ticket", group = "Support" }}
-"""
+Tell = Callable[[Sequence[Outcome]], None]
 
 
-@dataclass
-class Audit:
-    """What was handed in and answered 200, beside what the ACD has."""
-
-    acknowledged: list[str]
-    events: list[str]
-    lost: list[str] = field(init=False)
-    doubled: list[str] = field(init=False)
-    out_of_order: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        counted = Counter(self.events)
-        self.lost = [subject for subject in self.acknowledged if subject not in counted]
-        self.doubled = [subject for subject, number in counted.items() if number > 1]
-        self.out_of_order = [
-            conversation
-            for conversation in {subject.split()[0] for subject in self.events}
-            if not in_order([subject for subject in self.events if subject.split()[0] == conversation])
-        ]
-
-
-def in_order(subjects: list[str]) -> bool:
-    """Whether the first sight of each message of a conversation comes in the order of their numbers."""
-    numbers = [int(subject.split()[1]) for subject in dict.fromkeys(subjects)]
-    return numbers == sorted(numbers)
-
-
-def test_the_auditor_sees_what_is_wrong() -> None:
-    """An audit that cannot fail would prove nothing."""
-    audit = Audit(acknowledged=["a 1", "a 2", "b 1"], events=["a 2", "a 1", "a 2"])
-    assert (audit.lost, audit.doubled, audit.out_of_order) == (["b 1"], ["a 2"], ["a"])
-
-
-class Ordeal:
-    """One service that is killed again and again, and a helpdesk that does not give up."""
-
-    def __init__(self, folder: Path, acd: Simulator) -> None:
-        self._folder = folder
-        self._acd = acd
-        self._port = _free_port()
-        self._config = folder / "bridge.toml"
-        self._config.write_text(CONFIG.format(acd=acd.url, folder=folder, port=self._port))
-        self.acknowledged: list[str] = []
-        self._stopping = False
-
-    @property
-    def state(self) -> Path:
-        return self._folder / "state.db"
-
-    async def run(self, kills: int, after_kill: Callable[[Path], object]) -> Audit:
-        chance = random.Random(kills)
-        desks = [asyncio.create_task(self._post(conversation)) for conversation in range(CONVERSATIONS)]
-        for _ in range(kills):
-            process = await self._start()
-            await self._answers()
-            await asyncio.sleep(chance.uniform(0, 0.3))  # the instant of the kill is what is tried out
-            process.kill()
-            await process.wait()
-            after_kill(self.state)
-        self._stopping = True
-        process = await self._start()
-        await asyncio.gather(*desks)
-        await until(self._settled, within=60)
-        process.terminate()
-        await process.wait()
-        return Audit(self.acknowledged, [event["Subject"] for event in self._acd.events])
-
-    async def _start(self) -> asyncio.subprocess.Process:
-        with (self._folder / "log").open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bridge", "run", "--config", str(self._config), stdout=log, stderr=log
-            )
-
-    async def _answers(self) -> None:
-        before = len(self.acknowledged)
-        await until(lambda: len(self.acknowledged) > before, within=30)
-
-    async def _post(self, conversation: int) -> None:
-        """Message after message; each is sent again until it is answered 200, as helpdesks do."""
-        number = 0
-        async with aiohttp.ClientSession() as session:
-            while not self._stopping:
-                number += 1
-                await self._until_accepted(session, conversation, number)
-
-    async def _until_accepted(self, session: aiohttp.ClientSession, conversation: int, number: int) -> None:
-        subject = f"c{conversation} {number}"
-        body = {
-            "data": {"number": f"c{conversation}", "subject": subject, "requestor_email": "a@example.org"}
-        }
-        url = f"http://127.0.0.1:{self._port}/hooks/desk"
-        while True:
-            try:
-                async with session.post(url, json=body, headers={"webhook-id": subject}) as answer:
-                    if answer.status == 200:
-                        self.acknowledged.append(subject)
-                        return
-            except aiohttp.ClientError:
-                pass  # the service is dead at the moment
-            await asyncio.sleep(DESK_PAUSE_SECONDS)
-
-    def _settled(self) -> bool:
-        totals = look(self.state, queries.totals)
-        return not any(totals[state] for state in OPEN)
+@pytest.fixture(scope="module", autouse=True)
+def _unmeasured() -> Iterator[None]:
+    """Coverage writes nothing down where a process is killed; it would only slow the lives."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
 
 
 @pytest.fixture
-async def acd() -> AsyncIterator[Simulator]:
-    running = await Simulator.start(Settings())
-    # Answers that come late make it likely that a kill hits between creation and answer.
-    running.faults.add(
-        Fault(
-            kind=Kind.LATENCY,
-            when=Stage.AFTER_DOING,
-            seconds=0.05,
-            probability=0.5,
-            path="/acd/events/create",
-        )
+async def host() -> AsyncIterator[MailHost]:
+    async with token_server() as tokens:
+        tokens.rotates = True
+        with running(tokens.url.replace("/token", "/introspect")) as dovecot:
+            yield MailHost(dovecot, tokens)
+
+
+async def ordeal(
+    folder: Path, seed: int, ends: Sequence[Fate], host: MailHost | None = None, breach: Breach | None = None
+) -> Outcome:
+    async with world(folder / str(seed), seed, host) as made:
+        try:
+            return await Ordeal(made, breach).run(ends)
+        except BaseException as error:
+            error.add_note(f"seed {seed}, see {made.folder}")
+            raise
+
+
+def shares(kills: int) -> list[int]:
+    """The kills of each ordeal: a state file that has grown old tells no more than a young one."""
+    whole, rest = divmod(kills, KILLS_AN_ORDEAL)
+    return [KILLS_AN_ORDEAL] * whole + [rest] * bool(rest)
+
+
+async def ordeals(
+    folder: Path, kills: int, points: Collection[Point], host: MailHost | None = None
+) -> list[Outcome]:
+    """So many kills in several ordeals, some of them at once. What one of them finds, ends the others."""
+    plans = [
+        fates(seed, points, kills=share, plain=PLAIN_KILLS if seed == 0 else 0)
+        for seed, share in enumerate(shares(kills))
+    ]
+    waiting = iter(enumerate(plans))
+
+    async def lane() -> list[Outcome]:
+        found = []
+        for seed, plan in waiting:
+            found.append(await ordeal(folder, seed, plan, host))
+            assert not found[-1].findings, f"seed {seed}: {found[-1].findings}"
+        return found
+
+    async with asyncio.TaskGroup() as group:
+        lanes = [group.create_task(lane()) for _ in range(AT_ONCE)]
+    return [outcome for one in lanes for outcome in one.result()]
+
+
+def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+    kills = sum((one.kills for one in outcomes), Counter[str]())
+    found = {field.name: 0 for field in fields(Findings)}
+    for one in outcomes:
+        for name in found:
+            found[name] += len(getattr(one.findings, name))
+    return (
+        f"{kills.total()} kills in {seconds:.0f} s, {sum(one.lives for one in outcomes)} lives, "
+        f"{sum(one.messages for one in outcomes)} messages, {sum(one.updates for one in outcomes)} updates: "
+        + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in found.items())
+        + "\nkills by point: "
+        + ", ".join(f"{name} {number}" for name, number in sorted(kills.items()))
     )
-    yield running
-    await running.close()
 
 
-async def test_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path, acd: Simulator) -> None:
-    """What was answered 200 is exactly one event, in the order of its conversation, after any number of kills."""
-    audit = await Ordeal(tmp_path, acd).run(KILLS, lambda _: None)
-    assert len(audit.acknowledged) > KILLS
-    assert (audit.lost, audit.doubled, audit.out_of_order) == ([], [], [])
+def never_hit(outcomes: Sequence[Outcome], points: Collection[Point]) -> set[Point]:
+    hit = {name for one in outcomes for name in one.kills}
+    return {point for point in points if point not in hit}
 
 
-async def test_without_reconciliation_the_audit_fails(tmp_path: Path, acd: Simulator) -> None:
-    """With the safeguard taken away by hand (what was being sent is simply sent again) events are doubled."""
-    audit = await Ordeal(tmp_path, acd).run(max(4, KILLS // 3), _forget_what_was_being_sent)
-    assert audit.lost == []
-    assert audit.doubled != []
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
+    """Print the summary although the test succeeds."""
+    began = time.monotonic()
+
+    def told(outcomes: Sequence[Outcome]) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{summary(outcomes, time.monotonic() - began)}\n")
+
+    return told
 
 
-def _forget_what_was_being_sent(state: Path) -> None:
-    with closing(sqlite3.connect(state)) as conn, conn:
-        conn.execute("UPDATE items SET state = 'pending' WHERE state IN ('sending', 'uncertain')")
+@pytest.mark.dovecot
+async def test_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path, host: MailHost, tell: Tell) -> None:
+    """What was handed in for good, by mail or by webhook, is exactly one event, in the order of its conversation, after
+    any number of kills at every point; every UID is accounted for, every mail moved once, and the ledger whole after
+    every kill.
+    """
+    outcomes = await ordeals(tmp_path, KILLS - WITHOUT_MAIL_KILLS, frozenset(Point), host)
+    tell(outcomes)
+    assert sum(one.updates for one in outcomes) > 0
+    assert never_hit(outcomes, frozenset(Point)) == set()
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+async def test_nothing_is_lost_without_mail(tmp_path: Path, tell: Tell) -> None:
+    """The same of webhooks alone, at every point that they pass; it needs no mail server."""
+    outcomes = await ordeals(tmp_path, WITHOUT_MAIL_KILLS, WITHOUT_MAIL)
+    tell(outcomes)
+    assert sum(one.updates for one in outcomes) > 0
+    assert never_hit(outcomes, WITHOUT_MAIL) == set()
+
+
+def test_a_point_that_no_life_has_passed_is_named() -> None:
+    """A kill that was planned at a point and came otherwise does not count as one there."""
+    kills = Counter({str(Point.POST_ENDED): 2, f"{Point.POST_BEGINS} not reached": 1})
+    assert never_hit([Outcome(kills)], {Point.POST_ENDED, Point.POST_BEGINS}) == {Point.POST_BEGINS}
+
+
+@pytest.mark.parametrize("breach", [breaches.no_write_ahead, breaches.no_reconciliation])
+async def test_a_careless_sender_is_found_out(tmp_path: Path, breach: Breach) -> None:
+    """Where attempts are not written down first, or uncertain ones are simply sent again, six kills double an event."""
+    outcome = await ordeal(tmp_path, 0, [Fate(Point.POST_ENDED, nth) for nth in (1, 2, 3) * 2], breach=breach)
+    assert outcome.findings.doubled
+    assert not outcome.findings.lost
+
+
+@pytest.mark.dovecot
+async def test_a_cursor_that_is_ahead_of_its_items_is_found_out(tmp_path: Path, host: MailHost) -> None:
+    """Where the cursor is committed before the items that it stands for, six kills lose a mail."""
+    outcome = await ordeal(tmp_path, 0, [Fate(Point.WINDOW_STORED)] * 6, host, breaches.cursor_first)
+    assert outcome.findings.lost
+    assert not outcome.findings.doubled

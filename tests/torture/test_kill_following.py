@@ -1,6 +1,6 @@
 """kill -9 of the real service at random instants while it follows events and tells a helpdesk of their end.
 
-$ACD_BRIDGE_KILLS says how many kills; `make torture` has more than the plain test run.
+A tenth of $ACD_BRIDGE_KILLS is the number of kills; `make torture` has more than the plain test run.
 """
 
 import asyncio
@@ -8,7 +8,6 @@ import os
 import random
 import socket
 import sqlite3
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from functools import partial
@@ -24,9 +23,10 @@ from bridge.ledger.item import ItemFilter
 from bridge.ledger.verify import violations
 from bridge.ledger.visit import look
 from tests.receiver import SECRET, Receiver, receiver
+from tests.torture.kill.lives import Life, forked
 from tests.wait import until
 
-KILLS = int(os.environ.get("ACD_BRIDGE_KILLS", "5"))
+KILLS = max(5, int(os.environ.get("ACD_BRIDGE_KILLS", "0")) // 10)
 TICKETS_A_LIFE = 3
 
 CONFIG = """
@@ -82,11 +82,8 @@ class Service:
         )
         self.posted = 0
 
-    async def start(self) -> asyncio.subprocess.Process:
-        with (self._folder / "log").open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bridge", "run", "--config", str(self._config), stdout=log, stderr=log
-            )
+    def start(self) -> Life:
+        return forked(["run", "--config", str(self._config)], self._folder / "log")
 
     async def post_some(self) -> None:
         for _ in range(TICKETS_A_LIFE):
@@ -119,14 +116,14 @@ async def told_and_not_told(
         service = Service(folder, acd, desk)
         for life in range(kills):
             (desk.open.clear if life % 2 else desk.open.set)()
-            process = await service.start()
+            process = service.start()
             await service.post_some()
             await asyncio.sleep(chance.uniform(0, 0.7))  # the instant of the kill is what is tried out
             process.kill()
             await process.wait()
             after_kill(state)
         desk.open.set()
-        process = await service.start()
+        process = service.start()
         await until(lambda: look(state, queries.totals)["created"] == service.posted, within=30)
         await until(lambda: look(state, follow_ups.totals).waiting == 0, within=30)
         await until(lambda: not look(state, notices.waiting), within=30)
