@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bridge.cli.choice import BATCH
 from bridge.cli.common import (
     DEFAULT_CONFIG,
     EXIT_FAILED,
@@ -116,22 +118,33 @@ def forget(
         if found.duplicates:
             say(f"{found.duplicates} records of duplicates, whose items are gone, hold it too")
         ask("Take it out for good?", yes=yes or not (found.settled or waiting or found.duplicates))
-        work = partial(forgetting.forget, address=address, now=round(time.time() * 1000), drop_open=drop_open)
-        done, wiped = change_and_wipe(path, work)
+        done, wiped = _forget(path, address, found, drop_open=drop_open)
+        left = look(path, partial(forgetting.holding, address=address)).keys
     except StateFileError as error:
         fail(error, EXIT_STATE)
-    print_json(_receipt(address, done, wiped=wiped))
+    print_json(_receipt(address, done, wiped=wiped, left=left))
     if not wiped:
         say("the WAL still holds it until the service's next checkpoint; run this again to be sure")
-    if done.left:
+    if left:
         say(
-            f"{count(len(done.left))} left, since they still wait; see --drop-open, or settle them and run this again"
+            f"{count(len(left))} left, since they still wait; see --drop-open, or settle them and run this again"
         )
-    if done.left or not wiped:
+    if left or not wiped:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _receipt(address: str, done: forgetting.Forgotten, *, wiped: bool) -> dict[str, Any]:
+def _forget(
+    path: Path, address: str, found: forgetting.Holding, *, drop_open: bool
+) -> tuple[forgetting.Forgotten, bool]:
+    """Looking for the address takes seconds in a large file, so that it is done before, and nobody waits for it."""
+    keys = (*found.settled, *(found.open if drop_open else ()))
+    forget_items = partial(forgetting.forget_items, now=round(time.time() * 1000), drop_open=drop_open)
+    batches = [partial(forget_items, keys=keys[at : at + BATCH]) for at in range(0, len(keys), BATCH)]
+    done, wiped = change_and_wipe(path, [*batches, partial(forgetting.forget_records, address=address)])
+    return sum(done, forgetting.Forgotten()), wiped
+
+
+def _receipt(address: str, done: forgetting.Forgotten, *, wiped: bool, left: Sequence[str]) -> dict[str, Any]:
     """What can be kept: it proves which address was meant to who knows it, and does not tell it to others."""
     salt = secrets.token_hex(16)
     return {
@@ -141,4 +154,5 @@ def _receipt(address: str, done: forgetting.Forgotten, *, wiped: bool) -> dict[s
         "sqlite": sqlite3.sqlite_version,
         "wiped": wiped,
         **asdict(done),
+        "left": left,
     }

@@ -1,7 +1,9 @@
 """Taking a person's data out of the state file: what must be known of an item stays, who it was does not."""
 
 import sqlite3
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from typing import Self
 
 import orjson
 
@@ -37,10 +39,15 @@ class Holding:
     duplicates: int = 0
     """Records of duplicates whose items are gone."""
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of all these items."""
+        return (*self.settled, *self.open, *self.under_way)
+
 
 @dataclass(slots=True)
 class Forgotten:
-    """What was taken out."""
+    """What was taken out: how many of each."""
 
     items: int = 0
     dropped: int = 0
@@ -50,8 +57,9 @@ class Forgotten:
     loops: int = 0
     duplicates: int = 0
     """How many records of duplicates, also of items that are gone."""
-    left: list[str] = field(default_factory=list)
-    """Keys of items that changed their state meanwhile and still hold the address."""
+
+    def __add__(self, other: Self) -> "Forgotten":
+        return Forgotten(*(sum(pair) for pair in zip(astuple(self), astuple(other), strict=True)))
 
 
 def holding(conn: sqlite3.Connection, address: str) -> Holding:
@@ -79,25 +87,31 @@ def _kind(state: ItemState) -> str:
     return "open" if state in OPEN else "settled"
 
 
-def forget(conn: sqlite3.Connection, address: str, now: int, *, drop_open: bool) -> Forgotten:
-    """Take the address and all that belongs to it out of every item that is settled, and out of open ones if asked.
+def forget_items(conn: sqlite3.Connection, keys: Iterable[str], now: int, *, drop_open: bool) -> Forgotten:
+    """Take out what is a person's of those of these items that are settled, and of open ones if asked.
 
     Key, state, times, place, route and event ID stay, so that nothing is posted twice and all is still accounted for.
+    What changed its state since it was looked for is judged by the state that it has now.
     """
     done = Forgotten()
-    found = holding(conn, address)
-    for key in (*found.settled, *(found.open if drop_open else ())):
-        _forget_item(conn, key, now, done)
-    done.left = [*found.under_way, *(() if drop_open else found.open)]
-    done.duplicates += conn.execute(
-        f"{_FORGET_DUPLICATES} {_HELD_BY_A_DUPLICATE}", (address.lower(),)
-    ).rowcount
-    done.loops = conn.execute("DELETE FROM loops WHERE instr(lower(name), ?)", (address.lower(),)).rowcount
+    for key in keys:
+        row = conn.execute("SELECT id, state, conversation FROM items WHERE key = ?", (key,)).fetchone()
+        kind = "" if row is None else _kind(ItemState(row["state"]))
+        if kind == "settled" or (kind == "open" and drop_open):
+            _forget_item(conn, row, now, done)
     return done
 
 
-def _forget_item(conn: sqlite3.Connection, key: str, now: int, done: Forgotten) -> None:
-    row = conn.execute("SELECT id, state, conversation FROM items WHERE key = ?", (key,)).fetchone()
+def forget_records(conn: sqlite3.Connection, address: str) -> Forgotten:
+    """Take the address out of what is kept beside items: records of duplicates whose items are gone, and of loops."""
+    small = (address.lower(),)
+    return Forgotten(
+        duplicates=conn.execute(f"{_FORGET_DUPLICATES} {_HELD_BY_A_DUPLICATE}", small).rowcount,
+        loops=conn.execute("DELETE FROM loops WHERE instr(lower(name), ?)", small).rowcount,
+    )
+
+
+def _forget_item(conn: sqlite3.Connection, row: sqlite3.Row, now: int, done: Forgotten) -> None:
     item_id, state = row["id"], ItemState(row["state"])
     if state in OPEN:
         conn.execute(

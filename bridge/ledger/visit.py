@@ -1,7 +1,7 @@
 """The state file as a command sees it, for one look or one change, while the service may be working on it."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -25,29 +25,31 @@ def look_at_once(path: Path, function: Callable[[sqlite3.Connection], T]) -> T:
         return function(conn)
 
 
-def change_and_wipe(path: Path, function: Callable[[sqlite3.Connection], T]) -> tuple[T, bool]:
-    """The same as `change`, and what was overwritten or removed is not left to be read in the file.
+def change_and_wipe(path: Path, steps: Iterable[Callable[[sqlite3.Connection], T]]) -> tuple[list[T], bool]:
+    """The answers of write functions, each in a transaction of its own, so that a service goes on in between.
 
-    Also says whether the WAL beside the file is empty of it by now; a service that is just reading may hold it up.
-    Raises StateFileError.
+    What was overwritten or removed is not left to be read in the file. Also says whether the WAL beside the file is
+    empty of it by now; a service that is just reading may hold it up. Raises StateFileError.
     """
     open_for_reading(path).close()
     with closing(open_for_writing(path)) as conn, explained(path):
         conn.execute("PRAGMA secure_delete = ON")
-        conn.execute("BEGIN IMMEDIATE")
-        result = function(conn)
-        conn.execute("COMMIT")
+        results = [_in_transaction(conn, step) for step in steps]
         while give_back(conn):
             pass
         busy: int = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        return result, not busy
+        return results, not busy
 
 
 def change(path: Path, function: Callable[[sqlite3.Connection], T]) -> T:
     """The answer of a write function, once it is on disk. The file must be there. Raises StateFileError."""
     open_for_reading(path).close()
     with closing(open_for_writing(path)) as conn, explained(path):
-        conn.execute("BEGIN IMMEDIATE")
-        result = function(conn)
-        conn.execute("COMMIT")
-        return result
+        return _in_transaction(conn, function)
+
+
+def _in_transaction(conn: sqlite3.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
+    conn.execute("BEGIN IMMEDIATE")
+    result = function(conn)
+    conn.execute("COMMIT")
+    return result

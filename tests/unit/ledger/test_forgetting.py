@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 from bridge.ledger import queries
-from bridge.ledger.accepting import accept
+from bridge.ledger.accepting import FloodNotes, accept
+from bridge.ledger.duplicates import newest
 from bridge.ledger.file import open_for_writing
-from bridge.ledger.forgetting import forget, holding
+from bridge.ledger.forgetting import Forgotten, forget_items, forget_records, holding
+from bridge.ledger.holding import LoopNote
+from bridge.ledger.operating import retry
 from bridge.ledger.outbox import claim, settle
+from bridge.ledger.retention import remove_settled
 from bridge.ledger.state import ItemState
 from bridge.ledger.verify import violations
-from bridge.ledger.visit import change_and_wipe
-from tests.unit.ledger.making import DRAFT, created, dead, new_item
+from bridge.ledger.visit import change_and_wipe, look
+from tests.unit.ledger.making import DRAFT, created, dead, new_item, updated
 
 BERTA = "Berta.Muster@example.org"
 SMALL = BERTA.lower().encode()
@@ -40,14 +44,19 @@ def fill(conn: sqlite3.Connection) -> None:
     accept(conn, [body, of_berta("now"), of_berta("next")], None, now=4)  # type: ignore[list-item] # as above
 
 
+def forget(conn: sqlite3.Connection, *, drop_open: bool) -> Forgotten:
+    items = forget_items(conn, holding(conn, BERTA).keys, now=9, drop_open=drop_open)
+    return items + forget_records(conn, BERTA)
+
+
 def test_what_stays_and_what_goes(conn: sqlite3.Connection) -> None:
     """Key, state, times and event ID stay; nothing else of the person does. Others are not touched."""
     fill(conn)
     assert holding(conn, BERTA).settled == ("sent", "dead", "body")
     assert holding(conn, BERTA).open == ("now", "next")
     before = queries.item(conn, "sent")
-    done = forget(conn, BERTA, now=9, drop_open=False)
-    assert (done.items, done.dropped, done.left) == (3, 0, ["now", "next"])
+    done = forget(conn, drop_open=False)
+    assert (done.items, done.dropped, holding(conn, BERTA).keys) == (3, 0, ("now", "next"))
     after = queries.item(conn, "sent")
     assert (after.state, after.acd_event_id, after.accepted_at) == ("created", before.acd_event_id, 1)
     assert (after.event, after.message) == (None, {"forgotten": True})
@@ -61,11 +70,12 @@ def test_open_items_only_when_asked(conn: sqlite3.Connection) -> None:
     """With the operator's word they are dropped; one whose request is under way is always left."""
     fill(conn)
     (under_way,) = claim(conn, 1, now=5)
-    done = forget(conn, BERTA, now=9, drop_open=True)
-    assert (done.dropped, done.left) == (1, [under_way.key])
+    done = forget(conn, drop_open=True)
+    assert (done.dropped, holding(conn, BERTA).keys) == (1, (under_way.key,))
     assert queries.item(conn, "next").state is ItemState.FILTERED
     settle(conn, [(under_way, created(77))], now=10)
-    assert forget(conn, BERTA, now=11, drop_open=False).left == []
+    assert forget(conn, drop_open=False).items == 1
+    assert holding(conn, BERTA).keys == ()
     assert violations(conn) == []
 
 
@@ -79,8 +89,10 @@ def test_the_bytes_are_gone(path: Path, rounds: int) -> None:
     conn.execute("DELETE FROM items WHERE key LIKE 'more1%'")
     conn.close()
     assert SMALL in bytes_of(path).lower()
-    done, wiped = change_and_wipe(path, partial(forget, address=BERTA, now=9, drop_open=True))
-    assert (wiped, done.left) == (True, [])
+    keys = look(path, partial(holding, address=BERTA)).keys
+    items = partial(forget_items, keys=keys, now=9, drop_open=True)
+    (done, _), wiped = change_and_wipe(path, [items, partial(forget_records, address=BERTA)])
+    assert (wiped, done.items) == (True, len(keys))
     assert SMALL not in bytes_of(path).lower()
 
 
@@ -94,3 +106,28 @@ def test_unusual_addresses(conn: sqlite3.Connection, address: str) -> None:
     item = replace(new_item("odd", state=ItemState.FILTERED), message={"sender": address})
     accept(conn, [item, new_item("anna", state=ItemState.FILTERED)], None, now=1)
     assert holding(conn, address).settled == ("odd",)
+
+
+def test_records_of_items_that_are_gone(conn: sqlite3.Connection) -> None:
+    """A record of a duplicate outlives its item, and so does the word about a loop: neither names the person then."""
+    loop = LoopNote(f"sender support\0{BERTA.lower()}", "key", 3, 1)
+    accept(conn, [of_berta("first"), of_berta("second")], None, now=1, flood=FloodNotes(loops=[loop]))  # type: ignore[list-item] # as above
+    for end in (created(7), updated(7)):
+        settle(conn, [(one, end) for one in claim(conn, 1, now=1)], now=2)
+    remove_settled(conn, before=9)
+    assert holding(conn, BERTA).duplicates == 1
+    done = forget_records(conn, BERTA)
+    assert (done.duplicates, done.loops) == (1, 1)
+    (record,) = newest(conn, 9)
+    assert (record.sender, record.subject, record.acd_event_id, record.key) == ("", "", 7, "second")
+    assert holding(conn, BERTA).duplicates == 0
+
+
+def test_what_changed_meanwhile_is_judged_anew(conn: sqlite3.Connection) -> None:
+    """Between the look and the change an item may have been retried, or removed."""
+    fill(conn)
+    keys = holding(conn, BERTA).settled
+    retry(conn, ["dead"], now=5)
+    conn.execute("DELETE FROM items WHERE key = 'sent'")
+    assert forget_items(conn, keys, now=9, drop_open=False).items == 1
+    assert queries.item(conn, "dead").message["sender"] == BERTA

@@ -11,7 +11,7 @@ import pytest
 from bridge.ledger import mail_actions, queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.duplicates import newest, of_item
-from bridge.ledger.forgetting import forget
+from bridge.ledger.forgetting import forget_items, holding
 from bridge.ledger.item import NewItem, SameCase, Settlement, Stored
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.operating import drop, release, retry
@@ -283,7 +283,8 @@ def test_the_second_stays_while_the_first_may_fail(conn: sqlite3.Connection) -> 
 def test_a_forgotten_one_takes_no_place(conn: sqlite3.Connection) -> None:
     """What was taken out cannot be posted; it stays a duplicate, and its records name nobody."""
     take(conn, came("a"), came("b", "desk"))
-    assert forget(conn, "anna@example.org", now=5, drop_open=True).duplicates == 1
+    keys = holding(conn, "anna@example.org")
+    assert forget_items(conn, (*keys.settled, *keys.open), now=5, drop_open=True).duplicates == 1
     assert state(conn, "a") == ("filtered", "operator-drop")
     assert state(conn, "b") == STANDS
     assert [(one.sender, one.subject, one.ticket_number) for one in newest(conn, 9)] == [("", "", "")]
