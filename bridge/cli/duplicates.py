@@ -27,8 +27,8 @@ _COLUMNS = (
     "subject",
 )  # fmt: skip
 _CSV_COLUMNS = (
-    "at", "kind", "acd_event_id", "key", "source", "sender", "subject", "ticket_number",
-    "first_key", "first_source", "first_at",
+    "at", "acd_event_id", "key", "source", "sender", "subject", "ticket_number",
+    "first_key", "first_source", "first_at", "kind",
 )  # fmt: skip
 
 

@@ -45,6 +45,23 @@ async def test_both_at_the_same_time_make_one_event(
     assert {one.acd_event_id for one in found} == {event["ID"] for event in acd.events}
 
 
+async def test_one_mail_in_two_mailboxes_that_belong_together(
+    tmp_path: Path, acd: Simulator, mails: MailServer
+) -> None:
+    """Sent to both, it is one event; the next mail of the same sender is another one."""
+    boxes = [mailbox(name, mails.port) for name in ("support", "sales")]
+    config = config_of(tmp_path, acd, mailboxes=boxes, same_case=[{"sources": ["support", "sales"]}])
+    async with bridge(config):
+        await until(lambda: mails_watched(config))
+        for name in ("support", "sales"):
+            await mails.deliver(name, mail("both"))
+        await mails.deliver("sales", mail("one"))
+        await until(lambda: totals(config)["created"] + totals(config)["duplicate"] == 3)
+    assert len(acd.events) == 2
+    (found,) = duplicates(config)
+    assert {found.source, found.first_source} == {"support", "sales"}
+
+
 async def test_the_second_is_posted_where_the_acd_refuses_the_first(
     tmp_path: Path, acd: Simulator, mails: MailServer
 ) -> None:
