@@ -18,7 +18,7 @@ from bridge.intake.imap.after_delivery import ALARM_AFTER, by_folder, wait_after
 from bridge.intake.imap.after_delivery_folder import Results, carry_out
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
-from bridge.intake.imap.keeper import SLACK, is_asked_to_end, unexpected
+from bridge.intake.imap.keeper import SLACK, end_if_asked, unexpected
 from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.retry import RetryTimes, wait_before
 from bridge.intake.imap.sign_in_gate import SignInGate
@@ -70,6 +70,7 @@ class AfterDeliveryKeeper:
         """Until cancelled."""
         while True:
             failure = await self._until_failure()
+            end_if_asked()
             if failure is None:
                 continue
             self._failures += 1
@@ -92,8 +93,6 @@ class AfterDeliveryKeeper:
             kind = Kind.STATE_FILE if isinstance(error, StateFileError) else Kind.UNEXPECTED
             return MailServerError(kind, error.message, hint=error.hint)
         except asyncio.CancelledError as error:
-            if is_asked_to_end():
-                raise
             return unexpected(error)
         except Exception as error:  # noqa: BLE001 - a defect here must not end the watching of the mailbox
             return unexpected(error)

@@ -338,14 +338,17 @@ class Connection:
 
     async def close(self) -> None:
         """Say goodbye where that is possible at once, then cut. Never raises, but for cancellation."""
-        if not self._busy and not self._protocol.dead.done():
-            with suppress(MailServerError, TimeoutError):
-                async with asyncio.timeout(LOGOUT_SECONDS):
-                    await self._end_idle()
-                    await self.command("LOGOUT")
-        if self._idle is not None:
-            self._idle.cancel()
-        self.abort(MailServerError(Kind.LOST, "the bridge closed the connection"))
+        try:
+            if not self._busy and not self._protocol.dead.done():
+                # A goodbye that fails, however it does, must not hide why the connection is closed.
+                with suppress(Exception):
+                    async with asyncio.timeout(LOGOUT_SECONDS):
+                        await self._end_idle()
+                        await self.command("LOGOUT")
+        finally:
+            if self._idle is not None:
+                self._idle.cancel()
+            self.abort(MailServerError(Kind.LOST, "the bridge closed the connection"))
 
 
 def refused(name: str, answer: Answer) -> MailServerError:

@@ -82,6 +82,7 @@ class ConnectionKeeper:
         while True:
             began = time.monotonic()
             failure = await self._until_failure()
+            end_if_asked()
             failure, seconds = self._judge(failure, time.monotonic() - began)
             self._gate.close_for(failure, seconds)
             self._tell(failure, seconds)
@@ -110,8 +111,6 @@ class ConnectionKeeper:
         except BridgeError as error:
             return MailServerError(Kind.UNEXPECTED, error.message, hint=error.hint)
         except asyncio.CancelledError as error:
-            if is_asked_to_end():
-                raise
             return unexpected(error)
         except Exception as error:  # noqa: BLE001 - a defect in one mailbox must not end the others
             return unexpected(error)
@@ -237,13 +236,15 @@ class ConnectionKeeper:
         metrics.IMAP_FAILURES.labels(mailbox=self._mailbox.name, kind=failure.kind.value).inc()
 
 
-def is_asked_to_end() -> bool:
-    """Whether somebody cancels this task, and not only something that it waited for was cancelled.
+def end_if_asked() -> None:
+    """End this task where somebody has cancelled it, whatever its last step has ended with.
 
-    A keeper that took the one for the other would end in silence, and its mailbox would be deaf.
+    What is tidied up may fail, which hides the cancellation; and what a step waited for may have been cancelled
+    although nobody ends the task. Only the task itself knows which it is.
     """
     task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def unexpected(error: BaseException) -> MailServerError:

@@ -4,6 +4,7 @@ from typing import NoReturn
 import pytest
 
 from bridge.config.mailbox import Mailbox
+from bridge.errors import StateFileError
 from bridge.intake.imap.after_delivery_keeper import AfterDeliveryKeeper
 from bridge.intake.imap.keeper import ConnectionKeeper
 from bridge.intake.imap.retry import RetryTimes, Waits
@@ -44,3 +45,36 @@ async def test_a_cancelled_wait_does_not_end_the_actions(monkeypatch: pytest.Mon
     actions = None
     keeper = AfterDeliveryKeeper(MAILBOX, actions, SignInGate(), times=SOON)  # type: ignore[arg-type] # never asked
     await goes_on(keeper, "_due", monkeypatch)
+
+
+async def ends(
+    keeper: ConnectionKeeper | AfterDeliveryKeeper, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the keeper's step is being cancelled its tidying up fails; the keeper ends nevertheless."""
+    begun = asyncio.Event()
+
+    async def fails_when_cancelled() -> NoReturn:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            raise StateFileError("the disk is full")
+
+    monkeypatch.setattr(keeper, step, fails_when_cancelled)
+    task = asyncio.create_task(keeper.run())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait({task}, timeout=5)
+    assert task.cancelled()
+
+
+async def test_a_failure_at_the_end_does_not_keep_the_watching_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the stop with a full disk: what was being stored fails, and the mailbox is not connected anew."""
+    await ends(ConnectionKeeper(MAILBOX, [], SignInGate(), times=SOON), "_serve", monkeypatch)
+
+
+async def test_a_failure_at_the_end_does_not_keep_the_actions_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for what is done with mails after delivery."""
+    actions = None
+    keeper = AfterDeliveryKeeper(MAILBOX, actions, SignInGate(), times=SOON)  # type: ignore[arg-type] # never asked
+    await ends(keeper, "_due", monkeypatch)
