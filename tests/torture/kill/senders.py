@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from bridge.intake.imap.renumbered import MAX_UNKNOWN
 from tests.dovecot import Dovecot
 
 TICKETS = 8
@@ -16,6 +17,8 @@ MAILS = 6
 """Conversations by mail; every second comes by APPEND, the others by a delivery agent."""
 OLD_MAILS = 4
 """Conversations of two mails each that are there before the first start."""
+MOST_IN_THE_INBOX = MAX_UNKNOWN // 2
+"""Where more than twice as many are new in a folder that was numbered anew, the bridge holds them and asks."""
 RETRY_SECONDS = 0.02
 """Between two tries of the helpdesk."""
 DONE = "Done"
@@ -107,7 +110,9 @@ class Postman:
                 self._append(f"o{conversation}", number)
 
     def deliver(self, mails: int) -> None:
-        """Deliver so many more."""
+        """Deliver so many more, but where the inbox is full."""
+        if self._status("MESSAGES") >= MOST_IN_THE_INBOX:
+            return
         for _ in range(mails):
             conversation, number = next(self._round)
             if conversation % 2:
