@@ -65,6 +65,11 @@ class Headers:
             return []
         return sorted(set(self.wanted).difference(self.fetched, self.broken, self.left))
 
+    def headless(self) -> list[int]:
+        """UIDs that the server told something of, and not the header."""
+        told = (uid for uid, one in self.fetched.items() if b"HEADER" not in one.sections)
+        return sorted(uid for uid in told if uid not in self.broken)
+
     def read_through(self, through: int) -> int:
         """The UID up to which all was read: less than asked where something had to be left for the next
         window.
@@ -85,13 +90,19 @@ async def fetch_headers(connection: Connection, window: Window, *more: str) -> H
         await _ask_once_more(connection, headers, items)
     if headers.lost:
         raise MailServerError(Kind.PROTOCOL, "a FETCH response could not be read and told no UID")
+    if headers.headless():
+        raise MailServerError(Kind.PROTOCOL, "the server tells no header of a mail that is there")
     return headers
 
 
 async def _ask_once_more(connection: Connection, headers: Headers, items: str) -> None:
-    """UIDs of a range may never have existed. Those of a list did: what does not come twice is gone."""
-    if isinstance(headers.wanted, range):
-        return
-    if missing := headers.missing():
-        await connection.fetch(missing, items, headers.take)
-        headers.vanished = frozenset(headers.missing())
+    """UIDs of a range may never have existed. Those of a list did, and so did those without a header, as Dovecot tells
+    of a mail that is being moved: what does not come twice is gone.
+    """
+    headless = headers.headless()
+    missing = [] if isinstance(headers.wanted, range) else headers.missing()
+    if again := sorted({*missing, *headless}):
+        for uid in headless:
+            del headers.fetched[uid]
+        await connection.fetch(again, items, headers.take)
+        headers.vanished = frozenset(again).intersection(headers.missing())

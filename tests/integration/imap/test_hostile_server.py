@@ -73,6 +73,57 @@ async def test_poison_that_hides(answer: bytes | None) -> None:
         assert server.commands.count("UID FETCH 40 " + _items(server)) == MAX_STRIKES
 
 
+NO_HEADER = (
+    b'* 1 FETCH (UID 2 RFC822.SIZE 500 INTERNALDATE "17-Jul-2026 02:44:25 +0000" BODY[HEADER]<0> NIL)\r\n'
+)
+"""What Dovecot says of a mail whose file is being moved at this moment."""
+
+
+async def test_a_header_that_is_missing_for_a_moment() -> None:
+    """A mail whose header cannot be had right now is asked for again, and is no unreadable one."""
+    answers = [NO_HEADER]
+
+    def fetched(uid: int) -> bytes:
+        return answers.pop() if uid == 2 and answers else fetch_line(uid)
+
+    async with hostile(uids=[1, 2, 3], uidnext=4, fetched=fetched) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == 3)
+        assert watched.handover.subjects() == ["mail-1", "mail-2", "mail-3"]
+        assert server.sign_ins == 1
+
+
+async def test_a_mail_that_goes_while_it_is_fetched_has_vanished() -> None:
+    """A mail without a header that is gone when it is asked for again was moved away: there is nothing to mend."""
+    async with hostile(uids=[1, 2, 3], uidnext=4) as server:
+
+        def fetched(uid: int) -> bytes:
+            if uid == 2:
+                server.uids.remove(2)
+                return NO_HEADER
+            return fetch_line(uid)
+
+        server.fetched = fetched
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == 3)
+        assert watched.handover.unreadable == []
+        assert [receipt.state for receipt in watched.handover.receipts] == ["pending", "vanished", "pending"]
+        assert server.sign_ins == 1
+
+
+async def test_a_header_that_never_comes() -> None:
+    """A mail that is there and has no header, however often it is asked for, is given up as unreadable."""
+
+    def fetched(uid: int) -> bytes:
+        return NO_HEADER if uid == 2 else fetch_line(uid)
+
+    async with hostile(uids=[1, 2, 3], uidnext=4, fetched=fetched) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == 3, within=15)
+        assert uids(watched.handover) == [1, 2, 3]
+        assert [one.place for one in watched.handover.unreadable] == ["INBOX/7/2"]
+
+
 def _items(server: HostileServer) -> str:
     return next(one for one in server.commands if one.startswith("UID FETCH")).split(" ", 3)[3]
 
