@@ -36,7 +36,10 @@ def place_of(source: str, place: str, key: str) -> Place | None:
 
 
 def note(conn: sqlite3.Connection, places: Iterable[Place]) -> None:
-    """Remember where mails were found. A UID never means another mail, so what is there already stays."""
+    """Remember where mails were found.
+
+    A UID never means another mail, so what is there already stays, unless it says that the mail had vanished.
+    """
     numberings: dict[tuple[str, str, int], int] = {}
     rows: list[tuple[int, int, str]] = []
     for place in places:
@@ -45,7 +48,9 @@ def note(conn: sqlite3.Connection, places: Iterable[Place]) -> None:
             numberings[name] = _numbering(conn, *name)
         rows.append((numberings[name], place.uid, place.key))
     conn.executemany(
-        "INSERT INTO places (numbering_id, uid, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows
+        "INSERT INTO places (numbering_id, uid, key) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET key = excluded.key "
+        "WHERE (SELECT state FROM items WHERE items.key = places.key) = 'vanished'",
+        rows,
     )
 
 

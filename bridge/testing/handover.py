@@ -98,8 +98,15 @@ class FakeHandover:
             self._states[known] = _state_of(one, set_aside)
             if set_aside is not Reason.LEFT_ALONE:
                 self.accepted.append(one)
-        self._places.setdefault(one.source + "\0" + one.place, known[-1])
+        self._note(one, known[-1])
         return Receipt("\0".join(known), self._states[known], new)
+
+    def _note(self, one: Incoming, digest: str) -> None:
+        """A mail that was noted as vanished and is there after all has its place again."""
+        place = one.source + "\0" + one.place
+        before = self._places.setdefault(place, digest)
+        if self._states.get((one.source, one.folder, before)) == "vanished":
+            self._places[place] = digest
 
     async def recognise(self, incoming: Sequence[Incoming]) -> list[str]:
         """The states of those that were accepted before; their places are known from now on."""

@@ -12,6 +12,7 @@ from bridge.cursor import FolderCursor
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.selected import Selected
 from bridge.intake.imap.sync import FIRST_LISTING, next_listing
+from bridge.ledger.state import ItemState
 
 MAX_KEPT = 10_000
 """Unaccounted UIDs that are kept of one audit; the next one finds the others."""
@@ -37,10 +38,14 @@ class Audit:
     """The first of them."""
 
     def compared(self, server: Collection[int], accounted: Mapping[int, str]) -> None:
-        """Take in a part of the folder: what the server has, and what of it is accounted for."""
-        missing = sorted(uid for uid in server if uid not in accounted)
+        """Take in a part of the folder: what the server has, and what of it is accounted for.
+
+        A mail that is there has not vanished: a server in trouble did not tell it when it was to be read.
+        """
+        read = {uid: state for uid, state in accounted.items() if state != ItemState.VANISHED}
+        missing = sorted(uid for uid in server if uid not in read)
         self.on_server += len(server)
-        self.states.update(accounted[uid] for uid in server if uid in accounted)
+        self.states.update(read[uid] for uid in server if uid in read)
         self.unaccounted += len(missing)
         self.uids += missing[: MAX_KEPT - len(self.uids)]
 

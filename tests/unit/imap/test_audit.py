@@ -55,6 +55,13 @@ async def test_unaccounted_is_what_the_server_has_and_the_ledger_has_not(
     assert audit.states["created"] == len(inside & ledger)
 
 
+def test_a_mail_that_is_there_has_not_vanished() -> None:
+    """What the server has cannot have vanished: it must be read."""
+    audit = Audit(7, 1, 9)
+    audit.compared([1, 2], {1: "created", 2: "vanished"})
+    assert (audit.unaccounted, audit.uids, dict(audit.states)) == (1, [2], {"created": 1})
+
+
 def test_the_list_is_bounded_and_the_count_is_not() -> None:
     """However many are missing, so many UIDs are kept, the smallest first."""
     audit = Audit(7, 1, 100_000)
@@ -69,7 +76,7 @@ async def test_sparse_uids_take_few_steps() -> None:
     folder = Folder({1, 4_000_000_000})
 
     async def states_of(*_: object) -> Mapping[int, str]:
-        return {1: "created", 4_000_000_000: "vanished"}
+        return {1: "created", 4_000_000_000: "duplicate"}
 
     everything = cursor(1, 4_294_967_294)
     audit = await audit_folder(

@@ -158,6 +158,25 @@ async def test_a_listed_mail_that_is_gone_has_vanished() -> None:
     assert await watched.handover.states_of("support", "INBOX", 1, [1, 42]) == {1: "vanished", 42: "pending"}
 
 
+async def test_a_mail_that_is_back_has_not_vanished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail that was not told twice and is there nevertheless is found by the audit, and posted."""
+    monkeypatch.setattr("bridge.intake.imap.folder_watch.FIRST_AUDIT", 0.0)
+    monkeypatch.setattr("bridge.intake.imap.folder_watch.AUDIT_EVERY", 0.0)
+    monkeypatch.setattr("bridge.intake.imap.sync.FIRST_WINDOW", 1)
+    watched = Watched()
+    await watched.look()
+    watched.deliver(*(f"mail-{number}" for number in range(40)))
+    hidden = watched.folder.mails[7]
+    watched.folder.vanish = {7}
+    await watched.look()
+    assert "vanished" in watched.states()
+    watched.folder.mails[7] = hidden
+    await watched.look()
+    assert "mail-6" in watched.handover.subjects()
+    await watched.look()
+    assert watched.watch.report.as_dict()["unaccounted"] == 0
+
+
 async def test_a_missed_mail_is_found_by_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told by log and metric, taken in at once, and the next audit finds nothing."""
     monkeypatch.setattr("bridge.intake.imap.folder_watch.FIRST_AUDIT", 0.0)

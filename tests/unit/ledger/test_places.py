@@ -78,6 +78,16 @@ def test_a_uid_never_becomes_another_mail(conn: sqlite3.Connection) -> None:
     assert places.uids_of(conn, "support", "INBOX", 1, ["a", "b"]) == [[5], []]
 
 
+def test_a_mail_that_is_back_has_its_place_again(conn: sqlite3.Connection) -> None:
+    """Where a mail was noted as vanished and is read after all, its place is that of the mail."""
+    gone = new_item("gone", state=ItemState.VANISHED, place="INBOX/1/5", event=None)
+    accept(conn, [gone], None, now=1)
+    accept(conn, [new_item("back", place="INBOX/1/5")], None, now=2)
+    assert places.states(conn, "support", "INBOX", 1, [5]) == {5: "pending"}
+    accept(conn, [gone], None, now=3)
+    assert places.states(conn, "support", "INBOX", 1, [5]) == {5: "pending"}
+
+
 def test_former_numberings_are_removed_in_small_steps(conn: sqlite3.Connection) -> None:
     """Older ones than the cursor's go; the cursor's own and one that is being read now stay."""
     for uidvalidity in (1, 2, 3):
