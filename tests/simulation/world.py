@@ -19,6 +19,7 @@ import structlog
 
 from bridge.acd.simulator.server import Simulator
 from bridge.acd.simulator.settings import Settings
+from bridge.delivery.ready import LEAST_AHEAD
 from bridge.ledger import operating, queries
 from bridge.ledger.item import ItemFilter
 from bridge.ledger.state import OPEN, ItemState
@@ -243,7 +244,7 @@ class World:
             worker = self.bridge.app.parts.worker
             most = 3 * worker._concurrency
             kept = {
-                "claimed ahead": (len(worker._ready), most),
+                "claimed ahead": (len(worker._ready), LEAST_AHEAD + worker._concurrency),
                 "answers": (len(worker._ended), most),
                 "requests": (len(worker._under_way), most),
                 "connections": (self.loop.network.connections(), MOST_CONNECTIONS),

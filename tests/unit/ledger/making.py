@@ -1,6 +1,9 @@
 """Values for ledger tests, with what a test does not care about filled in."""
 
+import sqlite3
+
 from bridge.event import EventDraft
+from bridge.ledger.forgetting import Forgotten, forget_items, forget_records, holding
 from bridge.ledger.item import Claimed, NewItem, Settlement
 from bridge.ledger.state import ItemState
 from bridge.reason import Reason
@@ -60,3 +63,9 @@ def uncertain() -> Settlement:
 
 def keys_of(claimed: list[Claimed]) -> list[str]:
     return [item.key for item in claimed]
+
+
+def forget(conn: sqlite3.Connection, address: str, now: int, *, drop_open: bool) -> Forgotten:
+    """As `state forget` does it, at once."""
+    items = forget_items(conn, holding(conn, address).keys, now=now, drop_open=drop_open)
+    return items + forget_records(conn, address)

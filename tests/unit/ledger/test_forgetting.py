@@ -11,7 +11,7 @@ from bridge.ledger import queries
 from bridge.ledger.accepting import FloodNotes, accept
 from bridge.ledger.duplicates import newest
 from bridge.ledger.file import open_for_writing
-from bridge.ledger.forgetting import Forgotten, forget_items, forget_records, holding
+from bridge.ledger.forgetting import forget_items, forget_records, holding
 from bridge.ledger.holding import LoopNote
 from bridge.ledger.operating import retry
 from bridge.ledger.outbox import claim, settle
@@ -19,7 +19,7 @@ from bridge.ledger.retention import remove_settled
 from bridge.ledger.state import ItemState
 from bridge.ledger.verify import violations
 from bridge.ledger.visit import change_and_wipe, look
-from tests.unit.ledger.making import DRAFT, created, dead, new_item, updated
+from tests.unit.ledger.making import DRAFT, created, dead, forget, new_item, updated
 
 BERTA = "Berta.Muster@example.org"
 SMALL = BERTA.lower().encode()
@@ -44,18 +44,13 @@ def fill(conn: sqlite3.Connection) -> None:
     accept(conn, [body, of_berta("now"), of_berta("next")], None, now=4)  # type: ignore[list-item] # as above
 
 
-def forget(conn: sqlite3.Connection, *, drop_open: bool) -> Forgotten:
-    items = forget_items(conn, holding(conn, BERTA).keys, now=9, drop_open=drop_open)
-    return items + forget_records(conn, BERTA)
-
-
 def test_what_stays_and_what_goes(conn: sqlite3.Connection) -> None:
     """Key, state, times and event ID stay; nothing else of the person does. Others are not touched."""
     fill(conn)
     assert holding(conn, BERTA).settled == ("sent", "dead", "body")
     assert holding(conn, BERTA).open == ("now", "next")
     before = queries.item(conn, "sent")
-    done = forget(conn, drop_open=False)
+    done = forget(conn, BERTA, 9, drop_open=False)
     assert (done.items, done.dropped, holding(conn, BERTA).keys) == (3, 0, ("now", "next"))
     after = queries.item(conn, "sent")
     assert (after.state, after.acd_event_id, after.accepted_at) == ("created", before.acd_event_id, 1)
@@ -70,11 +65,11 @@ def test_open_items_only_when_asked(conn: sqlite3.Connection) -> None:
     """With the operator's word they are dropped; one whose request is under way is always left."""
     fill(conn)
     (under_way,) = claim(conn, 1, now=5)
-    done = forget(conn, drop_open=True)
+    done = forget(conn, BERTA, 9, drop_open=True)
     assert (done.dropped, holding(conn, BERTA).keys) == (1, (under_way.key,))
     assert queries.item(conn, "next").state is ItemState.FILTERED
     settle(conn, [(under_way, created(77))], now=10)
-    assert forget(conn, drop_open=False).items == 1
+    assert forget(conn, BERTA, 9, drop_open=False).items == 1
     assert holding(conn, BERTA).keys == ()
     assert violations(conn) == []
 

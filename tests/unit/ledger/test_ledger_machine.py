@@ -19,13 +19,12 @@ from bridge.ledger.accepting import accept
 from bridge.ledger.backup import back_up
 from bridge.ledger.doubt import Doubt, Found
 from bridge.ledger.file import open_for_reading, open_for_writing
-from bridge.ledger.forgetting import forget
 from bridge.ledger.item import Claimed, NewItem, Settlement
 from bridge.ledger.retention import remove_settled
 from bridge.ledger.state import OPEN, ItemState
 from bridge.ledger.verify import violations
 from tests.unit.ledger.ledger_model import LedgerModel
-from tests.unit.ledger.making import DRAFT, created, dead, later, new_item, uncertain, updated
+from tests.unit.ledger.making import DRAFT, created, dead, forget, later, new_item, uncertain, updated
 
 T = TypeVar("T")
 

@@ -6,9 +6,8 @@ import pytest
 
 from bridge.ledger import follow_ups, notices
 from bridge.ledger.follow_ups import FollowedRoute, FollowUpOutcome, Looked
-from bridge.ledger.forgetting import forget
 from bridge.ledger.notices import NoticeOutcome, NoticeState, Sent
-from tests.unit.ledger.making import created, updated
+from tests.unit.ledger.making import created, forget, updated
 from tests.unit.ledger.test_follow_ups import settled
 
 
