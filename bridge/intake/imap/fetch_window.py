@@ -96,13 +96,16 @@ async def fetch_headers(connection: Connection, window: Window, *more: str) -> H
 
 
 async def _ask_once_more(connection: Connection, headers: Headers, items: str) -> None:
-    """UIDs of a range may never have existed. Those of a list did, and so did those without a header, as Dovecot tells
-    of a mail that is being moved: what does not come twice is gone.
+    """What does not come, or comes without its header, is asked for twice: servers that are changing a folder leave
+    out one or name another UID, and Dovecot tells no header of a mail that is being moved.
+
+    UIDs of a range may never have existed. Those of a list did, and so did those without a header: what does not come
+    twice is gone.
     """
     headless = headers.headless()
-    missing = [] if isinstance(headers.wanted, range) else headers.missing()
-    if again := sorted({*missing, *headless}):
+    if again := sorted({*headers.missing(), *headless}):
         for uid in headless:
             del headers.fetched[uid]
         await connection.fetch(again, items, headers.take)
-        headers.vanished = frozenset(again).intersection(headers.missing())
+        existed = headless if isinstance(headers.wanted, range) else again
+        headers.vanished = frozenset(existed).intersection(headers.missing())

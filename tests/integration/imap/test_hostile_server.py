@@ -179,6 +179,21 @@ async def test_answers_that_nobody_asked_for() -> None:
         assert uids(watched.handover) == [1, 2]
 
 
+@pytest.mark.parametrize("first", [b"", fetch_line(999)], ids=["left out", "under another UID"])
+async def test_a_mail_that_is_not_told_at_first(first: bytes) -> None:
+    """A server that is moving other mails leaves one out, or tells it under another UID: it is asked once more."""
+    told = [first]
+
+    def fetched(uid: int) -> bytes:
+        return told.pop() if uid == 2 and told else fetch_line(uid)
+
+    async with hostile(uids=[1, 2, 3], uidnext=4, fetched=fetched) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == 3)
+        assert uids(watched.handover) == [1, 2, 3]
+        assert watched.handover.unreadable == []
+
+
 async def test_no_uidnext_in_examine() -> None:
     """Where EXAMINE does not tell UIDNEXT, STATUS does, and the view is taken anew after it."""
     async with hostile(uids=[1], uidnext=2, examine_without_uidnext=True) as server:
