@@ -229,12 +229,13 @@ class Application:
     def _part_ended(self, task: "asyncio.Task[None]") -> None:
         """No part ends by itself. One that does would be missed by nobody, so the bridge ends and is started anew."""
         error = None if task.cancelled() else task.exception()
-        if error is not None:
-            log.error("part-crashed", part=task.get_name(), exc_info=error)
-        if self._stopping or self.failed.done():
+        if self._stopping and error is None:
             return
         how = "was cancelled, and nobody had asked for it" if task.cancelled() else "ended by itself"
-        self.failed.set_exception(error or RuntimeError(f"{task.get_name()} {how}"))
+        why = error or RuntimeError(f"{task.get_name()} {how}")
+        log.error("part-crashed", part=task.get_name(), exc_info=why)
+        if not (self._stopping or self.failed.done()):
+            self.failed.set_exception(why)
 
     def alive(self) -> bool:
         """Whether every loop turns; what systemd's watchdog is told."""

@@ -52,7 +52,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 async def serve(settings: Config, stop: asyncio.Event | None = None) -> None:
-    """Run the application until `stop` is set or a vital part fails; what failed is raised."""
+    """Run the application until `stop` is set or a part of it ends by itself; why is raised."""
     stop = stop or asyncio.Event()
     notifier = Notifier.from_environment()
     router, _ = compile_routes(settings.route, zone=settings.acd.zone())

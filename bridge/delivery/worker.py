@@ -213,7 +213,8 @@ class DeliveryWorker:
         Its item must not stay `sending`, where nobody looks for it before the next start.
         """
         error = None if task.cancelled() else task.exception()
-        log.error("delivery-broke-off", key=item.key, exc_info=error)
+        hint = "the item is uncertain: its event is looked for in the ACD's list"
+        log.error("delivery-broke-off", key=item.key, hint=hint, exc_info=error)
         answer = Answer(meaning=Meaning.UNCERTAIN, reason=Reason.CRASHED_WHILE_SENDING)
         settlement = decide(item, answer, self._patience, now=self._now(), chance=0.0)
         self._ended.append(Ended(item, settlement, 0.0))

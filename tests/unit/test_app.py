@@ -21,6 +21,10 @@ async def _is_cancelled() -> None:
     raise asyncio.CancelledError
 
 
+async def _goes_on() -> None:
+    await asyncio.Event().wait()
+
+
 @pytest.mark.parametrize(
     ("work", "told"),
     [(_returns, "a part ended by itself"), (_fails, "a defect"), (_is_cancelled, "a part was cancelled")],
@@ -39,7 +43,7 @@ async def test_a_part_that_ends_by_itself_ends_the_bridge(
 async def test_parts_that_are_stopped_are_no_failure() -> None:
     """At the stop every part is cancelled, and that is all right."""
     running = app.Application(None, None)  # type: ignore[arg-type] # no part of this test asks them
-    running._run("a part", asyncio.Event().wait())  # type: ignore[arg-type] # it returns nothing that matters
+    running._run("a part", _goes_on())
     await running.stop()
     assert running.failed.cancelled()
 
