@@ -19,7 +19,7 @@ help:
 	@echo "make test         lint, types, and all tests with branch coverage"
 	@echo "make lint         ruff, mypy, import-linter"
 	@echo "make rough        ten minutes of mail while a real mail server is restarted, frozen, renumbered"
-	@echo "make torture      kill -9 the service 5,000 times, simulate 3,000 seeds, and count what was lost or doubled"
+	@echo "make torture      kill -9 the service 5,000 times, fail every operation in each way, simulate 3,000 seeds"
 	@echo "make powercut     cut the power of a virtual machine while it takes webhooks in, and count what was lost"
 	@echo "make docs         write the generated pages of docs/ anew"
 	@echo "make constraints  pin the newest versions in constraints.txt"
@@ -48,7 +48,7 @@ lint: $(VENV)/.dev
 
 .PHONY: torture
 torture: $(VENV)/.dev dovecot
-	@ACD_BRIDGE_KILLS=$${ACD_BRIDGE_KILLS:-5000} ACD_BRIDGE_SEEDS=3000 \
+	@ACD_BRIDGE_KILLS=$${ACD_BRIDGE_KILLS:-5000} ACD_BRIDGE_SEEDS=3000 ACD_BRIDGE_OPERATIONS_APART=1 \
 		$(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/torture
 
 .PHONY: powercut

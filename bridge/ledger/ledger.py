@@ -266,11 +266,11 @@ class Ledger:
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         async with self._reading:
-            passing(Point.READ_BEGINS)
-            reading = asyncio.ensure_future(asyncio.to_thread(function, self._reader))
-            try:
-                with explained(self._path):
+            with explained(self._path):
+                passing(Point.READ_BEGINS)
+                reading = asyncio.ensure_future(asyncio.to_thread(function, self._reader))
+                try:
                     return await asyncio.shield(reading)
-            finally:
-                # A thread cannot be cancelled: closing the connection under it would crash the process.
-                await asyncio.wait({reading})
+                finally:
+                    # A thread cannot be cancelled: closing the connection under it would crash the process.
+                    await asyncio.wait({reading})
