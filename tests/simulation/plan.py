@@ -35,11 +35,12 @@ class Plan:
             hours = dice.uniform(24, 72)
         if seed % 100 == 49:
             hours = dice.uniform(7 * 24, 21 * 24)
+        more = 1 if hours < 24 else 4
         return cls(
             seed=seed,
             hours=hours,
-            tickets=tuple(dice.choice((1, 2, 4, 7)) for _ in range(dice.randrange(2, 9))),
-            mails=tuple(dice.choice((1, 1, 2, 4)) for _ in range(dice.randrange(2, 12))),
+            tickets=tuple(dice.choice((1, 2, 4, 7)) for _ in range(more * dice.randrange(2, 9))),
+            mails=tuple(dice.choice((1, 1, 2, 4)) for _ in range(more * dice.randrange(2, 12))),
             spells=spells,
         )
 

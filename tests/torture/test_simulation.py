@@ -3,18 +3,18 @@
 One seed is one run, on every machine. $ACD_BRIDGE_SEEDS says how many are tried, after those of
 tests/torture/seeds.txt; `make torture` tries more. A seed that breaks a promise is run again with
 
-    ACD_BRIDGE_SEED=1234 pytest tests/torture/test_simulation.py -k promise
+    ACD_BRIDGE_SEED=1234 pytest tests/torture/test_simulation.py -k weather
 
 and is to be written into tests/torture/seeds.txt, so that every run begins with it.
 """
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -44,15 +44,19 @@ def run_seed(seed: int) -> Outcome:
 
 def told(outcome: Outcome) -> str:
     """What a seed broke, and how to see it again."""
-    again = f"ACD_BRIDGE_SEED={outcome.seed} pytest tests/torture/test_simulation.py -k promise"
+    again = f"ACD_BRIDGE_SEED={outcome.seed} pytest tests/torture/test_simulation.py -k weather"
     return f"{again}\n    {outcome.findings}\n    {outcome.faults}"
 
 
 @pytest.fixture
-def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """A line for the reader of the test run."""
-    reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
-    return lambda line: reporter.write_line(f"\n{line}")
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """A line for the reader of the test run, also where all is well."""
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}\n")
+
+    return write
 
 
 def test_no_weather_breaks_a_promise(monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]) -> None:
@@ -79,10 +83,13 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 
 def test_one_seed_is_one_run() -> None:
-    """Two runs of one seed do the same, step by step; another seed does something else."""
-    plan, other = Plan.of(1), Plan.of(3)
-    assert run(plan) == run(plan)
-    assert run(plan).digest != run(other).digest
+    """Two runs of one seed do the same, step by step, also in another process; another seed does something else."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        elsewhere = pool.submit(run_seed, 3)
+        here = run_seed(3)
+        assert run_seed(3) == here
+        assert elsewhere.result() == here
+    assert run_seed(1).digest != here.digest
 
 
 @pytest.mark.parametrize(
