@@ -68,8 +68,16 @@ _IO_ERROR = _sqlite(sqlite3.SQLITE_IOERR_FSYNC, "disk I/O error")
 _DEFECT = partial(_raise, partial(RuntimeError, "a defect"))
 _STEP: Mapping[Way, Fail] = {Way.DEFECT: _DEFECT, Way.CANCELLED: _CANCELLED}
 
+ONLY_KILLED = frozenset({
+    Point.ORDER_WRITTEN, Point.HISTORY_READ, Point.RENUMBERED_READ, Point.RENUMBERED_STORED, Point.ACCESS_GRANTED,
+    Point.STOP_BEGINS, Point.FILE_CLOSES,
+})  # fmt: skip
+"""Points that the scenario does not pass, and those where nothing is asked of anybody; the kill test has them all."""
+
 FAULTS: Mapping[Point, Mapping[Way, Fail]] = MappingProxyType(
     {
+        Point.FILE_OPENED: {Way.BUSY: _BUSY, Way.FULL: _FULL, Way.IO_ERROR: _IO_ERROR},
+        Point.SCHEMA_BEGINS: {Way.BUSY: _BUSY, Way.FULL: _FULL, Way.IO_ERROR: _IO_ERROR},
         Point.READ_BEGINS: {Way.BUSY: _BUSY, Way.IO_ERROR: _IO_ERROR, **_STEP},
         # The writer is a thread, which nobody can cancel.
         Point.WRITE_BEGINS: {Way.BUSY: _BUSY, Way.FULL: _FULL, Way.IO_ERROR: _IO_ERROR, Way.DEFECT: _DEFECT},

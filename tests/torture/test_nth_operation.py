@@ -19,7 +19,7 @@ import pytest
 from bridge.errors import StateFileError
 from bridge.points import Point, watching
 from tests.dovecot import Dovecot, shared_dovecot
-from tests.torture.faults import FAULTS, Failing, NthFails, Way
+from tests.torture.faults import FAULTS, ONLY_KILLED, Failing, NthFails, Way
 from tests.torture.scenario import USER, between, embedded, hurry
 from tests.torture.service import Service
 
@@ -28,8 +28,8 @@ __all__ = ["shared_dovecot"]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pymap")
 
 APART = int(os.environ.get("ACD_BRIDGE_OPERATIONS_APART", "20"))
-CASES = [(point, way) for point in Point for way in FAULTS[point]]
-"""Every point must have its ways: a new one without fails here."""
+CASES = [(point, way) for point in Point if point not in ONLY_KILLED for way in FAULTS[point]]
+"""Every point must have its ways, or its place in ONLY_KILLED: a new one without fails here."""
 MAIL_CASES = [case for case in CASES if case[0] in {Point.COMMAND_LEAVES, Point.COMMAND_ANSWERED}]
 MOST_OPERATIONS = 1000
 """More than a round passes one point, so that a loop has an end."""
@@ -43,7 +43,9 @@ class Tally:
 
     def lines(self) -> Iterator[str]:
         for point in Point:
-            ways = [f"{way} {self.failed[point, way]}" for way in FAULTS[point] if self.failed[point, way]]
+            ways = [
+                f"{way} {self.failed[point, way]}" for way in FAULTS.get(point, ()) if self.failed[point, way]
+            ]
             if ways:
                 yield f"  {point}: {', '.join(ways)}"
 
@@ -86,10 +88,10 @@ def may_end_so(service: Service, fault: Failing | None) -> bool:
 
 
 async def test_the_scenario_passes_every_point(tmp_path: Path) -> None:
-    """Where nothing fails all is well, and there is no point that a fault could not be put to."""
+    """Where nothing fails all is well, and there is no point without the fault that is put to it."""
     async with embedded() as server:
         watcher = await play(tmp_path, server, USER)
-    assert watcher.passed.keys() == set(Point)
+    assert watcher.passed.keys() >= set(Point) - ONLY_KILLED
 
 
 async def fail_one_after_the_other(
