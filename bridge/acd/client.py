@@ -72,9 +72,12 @@ class AcdClient:
             self._bearer.forget()
         return answer
 
-    async def events(self) -> list[AcdEvent]:
-        """`GET /acd/events`: all events of the account, ordered by dtCreated. Dear: it has no paging."""
-        return await self._reader.all(AcdEvent, self._addresses.events())
+    async def events(self, *, attested_only: bool = False) -> list[AcdEvent]:
+        """`GET /acd/events`: all events of the account, ordered by dtCreated. Dear: it has no paging.
+
+        With `attested_only` they hold only the fields that AcdEvent names: a tenth of the memory.
+        """
+        return await self._reader.all(AcdEvent, self._addresses.events(), attested_only=attested_only)
 
     async def event(self, event_id: int) -> AcdEvent:
         """`GET /acd/events/event/{AcdEventsID}`. Raises AcdNotFound, also for events purged since."""

@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import orjson
 from aiohttp import ClientTimeout
-from pydantic import ValidationError
 from yarl import URL
 
 from bridge.acd.answer import Answer, Meaning, read_answer, read_failure, read_json
 from bridge.acd.bearer import Bearer, TokenUnusable
-from bridge.acd.envelope import problem_of_envelope, problem_of_receipt
+from bridge.acd.envelope import problem_of_receipt
 from bridge.acd.failure import AcdNotFound, failure_of, unreadable
+from bridge.acd.listing import Listing
 from bridge.acd.network import hint_of_failure, words_of_failure
 from bridge.acd.record import Record
 from bridge.acd.wire import READERS, Call, Loss, Reply, Wire
@@ -25,10 +25,6 @@ LIST_LIMIT: Final = 256 * 1024 * 1024
 """Bytes of a list's answer: the API has no paging, a list is always everything."""
 LIST_PATIENCE: Final = 8
 """A list may take this many times `acd.timeout`, as long as bytes keep coming."""
-_IN_THREAD = 1024 * 1024
-"""Bytes from which JSON is read beside the event loop."""
-_SLICE = 500
-"""Records made in one go, so that posting goes on while a long list is read."""
 
 R = TypeVar("R", bound=Record)
 
@@ -43,10 +39,11 @@ class Reader:
         self._list = ClientTimeout(total=timeout * LIST_PATIENCE, sock_connect=timeout, sock_read=timeout)
         self._free = asyncio.Semaphore(READERS)
 
-    async def all(self, model: type[R], url: URL) -> list[R]:
-        """Every record of a list."""
-        call = Call("GET", url, self._list, LIST_LIMIT)
-        return await self._records(model, call)
+    async def all(self, model: type[R], url: URL, *, attested_only: bool = False) -> list[R]:
+        """Every record of a list; with `attested_only` without the fields that `model` does not name."""
+        return await self._records(
+            model, Call("GET", url, self._list, LIST_LIMIT), attested_only=attested_only
+        )
 
     async def one(self, model: type[R], url: URL, *, data: bytes | None = None) -> R:
         """The one record of an answer."""
@@ -71,13 +68,13 @@ class Reader:
         if problem:
             raise unreadable(_words(call), problem, status=reply.status, body=reply.body)
 
-    async def _records(self, model: type[R], call: Call) -> list[R]:
-        reply = await self._asked(call)
-        document = await _loaded(reply.body)
-        problem = problem_of_envelope(document, status=reply.status)
-        if problem:
-            raise unreadable(_words(call), problem, status=reply.status, body=reply.body)
-        return await _models(model, document["records"], lambda: _words(call))
+    async def _records(self, model: type[R], call: Call, *, attested_only: bool = False) -> list[R]:
+        listing = Listing(model, attested_only=attested_only)
+        reply = await self._asked(replace(call, take=listing.take))
+        try:
+            return listing.records(reply.status)
+        except ValueError as error:
+            raise unreadable(_words(call), str(error), status=reply.status, body=listing.head()) from None
 
     async def _asked(self, call: Call) -> Reply:
         """The whole answer of success."""
@@ -113,27 +110,6 @@ def _lost(call: Call, error: Exception, *, sent: bool) -> Exception:
 
 def _words(call: Call) -> str:
     return f"{call.method} {call.url.path}"
-
-
-async def _loaded(body: bytes) -> Any:
-    """The body as JSON, or None. A large one is read in a thread."""
-    if len(body) < _IN_THREAD:
-        return read_json(body)
-    return await asyncio.to_thread(read_json, body)
-
-
-async def _models(model: type[R], records: list[dict[str, Any]], words: Callable[[], str]) -> list[R]:
-    made: list[R] = []
-    for start in range(0, len(records), _SLICE):
-        try:
-            made += [model.model_validate(record) for record in records[start : start + _SLICE]]
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise unreadable(words(), f"a record's field {field} cannot be read: {first['msg']}") from None
-        if len(records) > _SLICE:
-            await asyncio.sleep(0)
-    return made
 
 
 def to_body(fields: dict[str, Any]) -> bytes:

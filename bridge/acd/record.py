@@ -33,6 +33,13 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
 
+    @classmethod
+    def attested(cls) -> frozenset[str]:
+        """The ACD's names of the fields that are named here."""
+        aliases = [field.validation_alias for field in cls.model_fields.values()]
+        choices = [one.choices if isinstance(one, AliasChoices) else [one] for one in aliases]
+        return frozenset(name for some in choices for name in some if isinstance(name, str))
+
     def as_json(self) -> dict[str, Any]:
         """Every field that the ACD sent, nulls included, under the ACD's names."""
         return self.model_dump(by_alias=True, exclude_unset=True)

@@ -1,7 +1,7 @@
 """One HTTP exchange with the ACD: bounded in time and size, and exact about whether the request left."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +35,8 @@ class Call:
     limit: int
     """Bytes of the answer's body at most, after decompression."""
     data: bytes | None = None
+    take: Callable[[bytes], None] | None = None
+    """Gets the parts of a successful answer's body as they come, in place of `Reply.body`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,15 @@ class Wire:
                 trace_request_ctx=progress,
             ) as response:
                 passing(Point.REQUEST_ANSWERED)
-                return await _read(response, call.limit)
+                return await _read(response, call.limit, call.take)
         except Exception as error:  # noqa: BLE001 - whatever it is, what counts is whether the request left
             return Loss(error, progress.sent)
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> Reply:
+async def _read(response: aiohttp.ClientResponse, limit: int, take: Callable[[bytes], None] | None) -> Reply:
     """The whole body, or as much of it as came and why no more did."""
     chunks: list[bytes] = []
+    put = take if take is not None and 200 <= response.status < 300 else chunks.append
     size = 0
     broken: Exception | None = None
     try:
@@ -120,7 +123,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> Reply:
                 broken = AnswerTooLarge(limit)
                 response.close()
                 break
-            chunks.append(chunk)
+            put(chunk)
     except Exception as error:  # noqa: BLE001 - the status is known and stays worth knowing, whatever broke the body
         broken = error
     return Reply(response.status, response.headers, b"".join(chunks), broken)

@@ -148,7 +148,7 @@ class Follower:
         self._no_list_before = self._clocks.monotonic() + LEAST_BETWEEN_READINGS
         FOLLOW_UP_LOOKS.labels(way="list").inc()
         try:
-            listed = await self._client.events()
+            listed = await self._client.events(attested_only=True)
         except (*_CANNOT_SEE_IT, AcdLater, AcdConnectionLost):
             self._no_list_before = self._clocks.monotonic() + LIST_SHUNNED_SECONDS
             raise

@@ -119,7 +119,7 @@ class Reconciler:
         """Settle what is in the list, post again what has had its time; the ones that have not are returned."""
         suspects = [suspect for doubt in doubts if (suspect := await self._suspect(doubt)) is not None]
         read_at = self._now()
-        listed = await self._client.events()
+        listed = await self._client.events(attested_only=True)
         passing(Point.LIST_READ)
         owned = await self._ledger.owners([event.id for event in listed])
         found = find_events(suspects, listed, owned, acd_clock(listed, owned, self._zone))

@@ -59,7 +59,8 @@ class Client:
             raise AcdNotFound("gone", answer=ANSWER)
         return AcdEvent.model_validate({"ID": event_id, "AcdEventStatusID": self.statuses[event_id]})
 
-    async def events(self) -> list[AcdEvent]:
+    async def events(self, *, attested_only: bool) -> list[AcdEvent]:
+        assert attested_only
         self.asked.append("list")
         if self.list_failure is not None:
             raise self.list_failure

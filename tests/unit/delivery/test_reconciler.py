@@ -31,7 +31,8 @@ class Client:
         self.readings = 0
         self.reason = reason
 
-    async def events(self) -> list[AcdEvent]:
+    async def events(self, *, attested_only: bool) -> list[AcdEvent]:
+        assert attested_only
         self.readings += 1
         if self.failures >= self.readings:
             failed = Answer(meaning=Meaning.LATER, reason=self.reason, status=503)
