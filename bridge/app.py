@@ -86,6 +86,8 @@ class Application:
         self._pressure = NO_PRESSURE
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the exception of a part without which the bridge cannot go on."""
+        # It is logged where it happens; at the stop nobody may ask for it any more.
+        self.failed.add_done_callback(lambda failed: failed.cancelled() or failed.exception())
         self.parts: Parts
 
     @classmethod

@@ -106,7 +106,17 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         self._mix()
+        self._catch_up()
         super()._run_once()  # type: ignore[misc] # an inner method of asyncio's, the same in 3.11 to 3.13
+
+    def _catch_up(self) -> None:
+        """Be at a timer that asyncio runs within the clock's resolution before its time.
+
+        Else somebody who waits for the rest of that time would wait for ever: here no time goes by in between.
+        """
+        next_at = self._scheduled[0].when() if self._scheduled else self._now
+        if next_at < self._now + self._clock_resolution:  # type: ignore[attr-defined] # an inner name of asyncio's
+            self._now = max(self._now, next_at)
 
     def _mix(self) -> None:
         """Draw the order of the tasks that can run, from an order that does not depend on addresses in memory."""
