@@ -50,7 +50,13 @@ def no_write_ahead() -> AbstractContextManager[object]:
     turn = outbox.turn
 
     def broken(
-        conn: Any, settled: Any, limit: int, now: int, history: int | None = None, back: Any = ()
+        conn: Any,
+        settled: Any,
+        limit: int,
+        now: int,
+        history: int | None = None,
+        back: Any = (),
+        in_hand: Any = None,  # noqa: ARG001 - as the real one is called; such a program has nothing in hand
     ) -> Any:
         _put_off(conn, back, now)
         _begin(conn, [item for item, _ in settled], now)
