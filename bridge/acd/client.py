@@ -75,7 +75,7 @@ class AcdClient:
     async def events(self, *, attested_only: bool = False) -> list[AcdEvent]:
         """`GET /acd/events`: all events of the account, ordered by dtCreated. Dear: it has no paging.
 
-        With `attested_only` they hold only the fields that AcdEvent names: a tenth of the memory.
+        With `attested_only` they hold only the fields that AcdEvent names: a third of the memory.
         """
         return await self._reader.all(AcdEvent, self._addresses.events(), attested_only=attested_only)
 

@@ -22,7 +22,7 @@ class Listing(Generic[R]):
     """Takes the parts of a successful answer, and makes records of them."""
 
     def __init__(self, model: type[R], *, attested_only: bool) -> None:
-        """`attested_only` leaves out the fields that `model` does not name; a long list then takes a tenth."""
+        """`attested_only` leaves out the fields that `model` does not name; a long list then takes a third."""
         self._model = model
         self._kept = model.attested() if attested_only else None
         self._head = bytearray()
