@@ -136,12 +136,13 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
         line = parts[0]
         if self.state == aioimaplib.CONNECTED:
             self._greeted(line)
-        elif self.collect is not None and self.collect(parts):
-            return
         elif line[:6].upper() == b"* BYE ":
+            # Before what a command collects: it may come in the middle of any answer (RFC 9051 section 7.1.5).
             self._farewell = farewell(line[6:])
             self.news.set()
             self.loop.call_later(BYE_GRACE, self.end, self._farewell)
+        elif self.collect is not None and self.collect(parts):
+            return
         elif line.rstrip().upper().endswith(b" EXISTS"):
             self.news.set()
 

@@ -250,6 +250,20 @@ async def test_bye_in_idle() -> None:
         await watched.has("mail-1", within=15)
 
 
+async def test_bye_within_an_answer() -> None:
+    """BYE may come in the middle of any answer, and is no part of it: the connection is given up all the same."""
+
+    def examine(_: bytes) -> bytes:
+        if server.sign_ins > 1:
+            del server.override["EXAMINE"]
+        told = b"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n* OK [UIDNEXT 1] next\r\n"
+        return told + b"* BYE shutting down\r\nTAG OK done\r\n"
+
+    async with hostile(uidnext=1, override={"EXAMINE": examine}) as server, watching(mailbox(server)) as watched:
+        await until(lambda: server.sign_ins > 1, within=15)
+        await until(lambda: "BYE" in watched.folder()["last_error"])
+
+
 async def test_uidvalidity_that_never_stays() -> None:
     """A server with another UIDVALIDITY at each look is reported, at the pace of the waits, not in a tight
     loop.
