@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from bridge.ledger import mail_actions, queries
+from bridge.ledger import follow_ups, mail_actions, queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.duplicates import newest, of_item
+from bridge.ledger.follow_ups import FollowedRoute, FollowUpOutcome, Looked
 from bridge.ledger.forgetting import forget_items, holding
 from bridge.ledger.item import NewItem, SameCase, Settlement, Stored
 from bridge.ledger.ledger import Ledger
@@ -268,6 +269,46 @@ def test_its_mail_is_done_with_like_one_that_was_posted(conn: sqlite3.Connection
     take(conn, came("d", ticket="9"), now=5)
     items = [queries.item(conn, key).id for key in ("b", "d")]
     assert [one.item_id for one in mail_actions.due(conn, "support", 9, 9)] == items
+
+
+@pytest.mark.parametrize("comes", ["before it is settled", "before it is done", "after it is done"])
+@pytest.mark.parametrize("outcome", [FollowUpOutcome.DONE, FollowUpOutcome.ERROR])
+def test_its_mail_waits_for_done_of_the_event_that_stands_for_it(
+    conn: sqlite3.Connection, comes: str, outcome: FollowUpOutcome
+) -> None:
+    """Whenever it comes, what is to be done once the event is Done is done with the other half's event, once."""
+    mail_actions.set_sources(conn, [], 0, when_done=["support"])
+    follow_ups.set_routes(conn, [FollowedRoute(route="billing", notify=None)], first=1, longest=9, now=0)
+    halves = [came("a", "desk", route="billing"), came("b")]
+    take(conn, *(halves if comes == "before it is settled" else halves[:1]))
+    post(conn, created(1))
+    first, second = 1, 2
+    if comes == "before it is done":
+        take(conn, halves[1], now=2)
+    assert mail_actions.state_of(conn, second) is None
+    look = {"due_at": 9, "steady": 0, "told": True, "status": 40, "status_name": "Done"}
+    follow_ups.record(conn, [Looked(item_id=first, outcome=outcome, **look)], 5)
+    if comes == "after it is done":
+        take(conn, halves[1], now=6)
+    assert [one.item_id for one in mail_actions.due(conn, "support", 9, 9)] == (
+        [second] if outcome is FollowUpOutcome.DONE else []
+    )
+    assert mail_actions.state_of(conn, first) is None
+
+
+def test_a_released_mail_waits_for_its_own_event(conn: sqlite3.Connection) -> None:
+    """What an operator has posted for itself has nothing to do with the end of the other half's event any more."""
+    mail_actions.set_sources(conn, [], 0, when_done=["support"])
+    follow_ups.set_routes(conn, [FollowedRoute(route="billing", notify=None)], first=1, longest=9, now=0)
+    take(conn, came("a", "desk", route="billing"), came("b", route="billing"))
+    post(conn, created(1))
+    release(conn, ["b"], now=2)
+    look = {"due_at": 9, "steady": 0, "told": True, "status": 40, "status_name": "Done"}
+    follow_ups.record(conn, [Looked(item_id=1, outcome=FollowUpOutcome.DONE, **look)], 5)
+    assert mail_actions.waiting(conn, "support") == 0
+    post(conn, created(2), now=6)
+    follow_ups.record(conn, [Looked(item_id=2, outcome=FollowUpOutcome.DONE, **look)], 7)
+    assert [one.item_id for one in mail_actions.due(conn, "support", 9, 9)] == [2]
 
 
 def test_the_second_stays_while_the_first_may_fail(conn: sqlite3.Connection) -> None:
