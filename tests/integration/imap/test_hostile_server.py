@@ -259,7 +259,10 @@ async def test_bye_within_an_answer() -> None:
         told = b"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n* OK [UIDNEXT 1] next\r\n"
         return told + b"* BYE shutting down\r\nTAG OK done\r\n"
 
-    async with hostile(uidnext=1, override={"EXAMINE": examine}) as server, watching(mailbox(server)) as watched:
+    async with (
+        hostile(uidnext=1, override={"EXAMINE": examine}) as server,
+        watching(mailbox(server)) as watched,
+    ):
         await until(lambda: server.sign_ins > 1, within=15)
         await until(lambda: "BYE" in watched.folder()["last_error"])
 

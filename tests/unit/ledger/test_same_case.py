@@ -55,6 +55,13 @@ def state(conn: sqlite3.Connection, key: str) -> tuple[str, str]:
     return item.state.value, item.reason
 
 
+def over(item_id: int, outcome: FollowUpOutcome = FollowUpOutcome.DONE) -> Looked:
+    """A look that finds the event of an item at its end."""
+    return Looked(
+        item_id=item_id, due_at=9, steady=0, told=True, status=99, status_name="Done", outcome=outcome
+    )
+
+
 STANDS = ("duplicate", "same-case")
 
 
@@ -286,8 +293,7 @@ def test_its_mail_waits_for_done_of_the_event_that_stands_for_it(
     if comes == "before it is done":
         take(conn, halves[1], now=2)
     assert mail_actions.state_of(conn, second) is None
-    look = {"due_at": 9, "steady": 0, "told": True, "status": 40, "status_name": "Done"}
-    follow_ups.record(conn, [Looked(item_id=first, outcome=outcome, **look)], 5)
+    follow_ups.record(conn, [over(first, outcome)], 5)
     if comes == "after it is done":
         take(conn, halves[1], now=6)
     assert [one.item_id for one in mail_actions.due(conn, "support", 9, 9)] == (
@@ -303,11 +309,10 @@ def test_a_released_mail_waits_for_its_own_event(conn: sqlite3.Connection) -> No
     take(conn, came("a", "desk", route="billing"), came("b", route="billing"))
     post(conn, created(1))
     release(conn, ["b"], now=2)
-    look = {"due_at": 9, "steady": 0, "told": True, "status": 40, "status_name": "Done"}
-    follow_ups.record(conn, [Looked(item_id=1, outcome=FollowUpOutcome.DONE, **look)], 5)
+    follow_ups.record(conn, [over(1)], 5)
     assert mail_actions.waiting(conn, "support") == 0
     post(conn, created(2), now=6)
-    follow_ups.record(conn, [Looked(item_id=2, outcome=FollowUpOutcome.DONE, **look)], 7)
+    follow_ups.record(conn, [over(2)], 7)
     assert [one.item_id for one in mail_actions.due(conn, "support", 9, 9)] == [2]
 
 
