@@ -50,6 +50,8 @@ class Answer:
     """Seconds that the ACD asks to wait, at most a day."""
     event: dict[str, Any] | None = None
     """The event as the ACD sent it, with all its fields."""
+    says_the_same: bool = False
+    """Whether the event that was updated says what the request said, so that an earlier one may have made it."""
 
 
 _LATER = frozenset({408, 425, 429})

@@ -1,11 +1,16 @@
 """From an event draft to the ACD's answer: names become IDs, the request is checked, then it is posted."""
 
+from dataclasses import replace
 from typing import Protocol
+
+from pydantic import ValidationError
 
 from bridge.acd.answer import Answer, Meaning
 from bridge.acd.directory import Directory
 from bridge.acd.failure import AcdFailure, AmbiguousName, UnknownName
+from bridge.acd.record import AcdEvent
 from bridge.acd.request import CreateRequest, normalised, problems_of
+from bridge.delivery.reconcile import says_the_same
 from bridge.event import EventDraft
 from bridge.reason import Reason
 
@@ -35,7 +40,8 @@ class Poster:
             return _names_unread(error)
         if found := problems_of(request, type_name=self._directory.type_name(request.type)):
             return Answer(meaning=Meaning.REFUSED, reason=Reason.INVALID_EVENT, words="; ".join(found))
-        return await self._client.create_event(request)
+        answer = await self._client.create_event(request)
+        return replace(answer, says_the_same=_says_the_same(request, answer))
 
     async def request_of(self, draft: EventDraft) -> CreateRequest:
         """The request that a draft becomes. Raises UnknownName, AmbiguousName or AcdFailure."""
@@ -45,6 +51,15 @@ class Poster:
         request = CreateRequest(**fields)
         type_name = self._directory.type_name(request.type)
         return normalised(request, type_name=type_name, plus=self._phone_plus)
+
+
+def _says_the_same(request: CreateRequest, answer: Answer) -> bool:
+    if answer.meaning is not Meaning.UPDATED or answer.event is None:
+        return False
+    try:
+        return says_the_same(request, AcdEvent.model_validate(answer.event))
+    except ValidationError:  # a field that nobody can read says nothing
+        return False
 
 
 def _names_unread(error: AcdFailure) -> Answer:

@@ -50,7 +50,7 @@ def find_events(
 ) -> list[Found]:
     """The events of the suspects, as far as they are in the list.
 
-    An event counts where it says what the request said, belongs to no other item, and was not created before the
+    An event counts where it says what the request said, was made for no other item, and was not created before the
     request was sent (see `_since`). Suspects that say the same are interchangeable: n of them and m such events
     settle the m oldest.
 

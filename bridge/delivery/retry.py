@@ -81,6 +81,7 @@ def _settlement(
         words=answer.words if words is None else words,
         http_status=answer.status,
         acd_event_id=answer.event_id,
+        says_the_same=answer.says_the_same,
         due_at=due_at,
         counts=counts,
     )

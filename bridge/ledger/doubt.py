@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from bridge.event import EventDraft
+from bridge.ledger.duplicates import name_maker
 from bridge.ledger.outbox import give_turn
 from bridge.reason import Reason
 
@@ -61,10 +62,13 @@ def _doubt(row: sqlite3.Row) -> Doubt | None:
 
 
 def owners(conn: sqlite3.Connection, event_ids: Iterable[int]) -> dict[int, int]:
-    """Which of these events belong to an item already, and when its attempt had ended."""
+    """Which of these events were made for an item, and when its attempt had ended.
+
+    An item that went into an event (`UPDATED`) does not own it: the one in doubt may have made it.
+    """
     rows = conn.execute(
         "SELECT acd_event_id, min(settled_at) AS settled_at FROM items WHERE acd_event_id IN "
-        "(SELECT value FROM json_each(?)) AND settled_at IS NOT NULL GROUP BY acd_event_id",
+        "(SELECT value FROM json_each(?)) AND state = 'created' AND settled_at IS NOT NULL GROUP BY acd_event_id",
         (orjson.dumps(list(event_ids)).decode(),),
     )
     return {row["acd_event_id"]: row["settled_at"] for row in rows.fetchall()}
@@ -105,6 +109,7 @@ def _settle(conn: sqlite3.Connection, found: Found, now: int) -> str:
         "UPDATE attempts SET acd_event_id = ? WHERE item_id = ? AND number = ?",
         (found.acd_event_id, found.doubt.id, found.doubt.attempt),
     )
+    name_maker(conn, found.doubt.id)
     give_turn(conn, found.doubt.conversation)
     return "created"
 

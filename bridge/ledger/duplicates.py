@@ -93,7 +93,7 @@ _RECORD_UPDATED = """
         WHERE acd_event_id = i.acd_event_id AND state = 'created')
     LEFT JOIN duplicates AS known ON f.id IS NULL AND known.id = (SELECT min(id) FROM duplicates
         WHERE acd_event_id = i.acd_event_id AND first_key IS NOT NULL)
-    WHERE i.acd_event_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM duplicates AS noted
+    WHERE i.state = 'updated' AND i.acd_event_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM duplicates AS noted
         WHERE noted.kind = 'updated' AND noted.item_id = i.id AND noted.acd_event_id = i.acd_event_id)
 """
 _EVENTS = """
@@ -108,6 +108,16 @@ def record_updated(conn: sqlite3.Connection, ids: str, now: int) -> None:
     Safe to do twice. The first item may be gone by now; what earlier duplicates of the event know of it is taken over.
     """
     conn.execute(_RECORD_UPDATED, {"ids": ids, "now": now})
+
+
+def name_maker(conn: sqlite3.Connection, item_id: int) -> None:
+    """An item turned out to have made its event: repeats of it that were noted before name it as the first."""
+    conn.execute(
+        "UPDATE duplicates SET first_item_id = maker.id, first_key = maker.key, first_source = maker.source, "
+        "first_at = maker.accepted_at FROM items AS maker WHERE maker.id = ? AND maker.state = 'created' "
+        "AND duplicates.acd_event_id = maker.acd_event_id AND duplicates.first_key IS NULL",
+        (item_id,),
+    )
 
 
 def newest(

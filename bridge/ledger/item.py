@@ -86,6 +86,8 @@ class Settlement:
     due_at: int = 0
     counts: bool = True
     """Whether the attempt counts for the next waiting time; not where nobody's event can pass."""
+    says_the_same: bool = False
+    """UPDATED: whether the event says what the item says, so that an attempt in doubt may have made it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import orjson
 
 from bridge.event import EventDraft
 from bridge.ledger.accepting import OPEN_LIST
-from bridge.ledger.duplicates import record_updated
+from bridge.ledger.duplicates import name_maker, record_updated
 from bridge.ledger.item import Claimed, Settlement
 from bridge.ledger.lanes import DUE
 from bridge.ledger.state import OPEN, ItemState
@@ -57,6 +57,18 @@ _MOVE_ITEMS = f"""{_SETTLED}
         due_at = settled.due_at, tries = items.tries + settled.counts, settled_at = settled.settled_at,
         acd_event_id = coalesce(settled.acd_event_id, items.acd_event_id)
     FROM settled WHERE items.id = settled.id AND items.state = 'sending' AND items.attempts = settled.number
+"""
+FOUND_BY_POSTING = "the ACD had its event: an attempt made it whose answer was lost"
+# An event that nobody else has made, and that says what an attempt in doubt said, was made by that attempt: the ACD's
+# `UPDATED` has found it. The item is no repeat of anything.
+_FOUND_BY_POSTING = """
+    UPDATE items SET state = 'created', detail = ? WHERE id = ? AND state = 'updated' AND attempts = ?
+        AND EXISTS (SELECT 1 FROM attempts WHERE item_id = items.id AND number < items.attempts
+            AND outcome = 'uncertain')
+        AND NOT EXISTS (SELECT 1 FROM items AS maker WHERE maker.acd_event_id = items.acd_event_id
+            AND maker.state = 'created')
+        AND NOT EXISTS (SELECT 1 FROM duplicates AS known WHERE known.acd_event_id = items.acd_event_id
+            AND known.first_key IS NOT NULL AND known.kind = 'updated')
 """
 _GIVE_TURNS = f"""
     UPDATE items SET turn = 1 WHERE turn = 0 AND id IN (
@@ -166,9 +178,13 @@ def settle(conn: sqlite3.Connection, settled: Sequence[tuple[Claimed, Settlement
     values = {"settled": orjson.dumps(batch).decode(), "now": now}
     conn.execute(_END_ATTEMPTS, values)
     conn.execute(_MOVE_ITEMS, values)
-    repeats = [item.id for item, settlement in settled if settlement.state is ItemState.UPDATED]
-    if repeats:
-        record_updated(conn, orjson.dumps(repeats).decode(), now)
+    updated = [(item, settlement) for item, settlement in settled if settlement.state is ItemState.UPDATED]
+    for item, settlement in updated:
+        if item.attempt > 1 and settlement.says_the_same:
+            conn.execute(_FOUND_BY_POSTING, (FOUND_BY_POSTING, item.id, item.attempt))
+            name_maker(conn, item.id)
+    if updated:
+        record_updated(conn, orjson.dumps([item.id for item, _ in updated]).decode(), now)
     over = [item.conversation for item, settlement in settled if settlement.state not in OPEN]
     if over:
         conn.execute(_GIVE_TURNS, (orjson.dumps(over).decode(),))

@@ -194,6 +194,25 @@ async def test_a_lost_update_makes_no_second_event(tmp_path: Path, acd: Simulato
 
 
 @pytest.mark.usefixtures("soon")
+async def test_posting_again_finds_the_event_too(tmp_path: Path, acd: Simulator) -> None:
+    """The list cannot be read, and the operator wants doubts posted again: `UPDATED` says that the event was made."""
+    config = config_of(
+        tmp_path, acd, webhooks=[OPEN_DESK], on_unreadable="resend", retry_first=0.1, retry_cap=0.2
+    )
+    async with bridge(config) as app:
+        acd.faults.add(Fault(kind=Kind.STATUS, status=500, path="/acd/events"))
+        acd.faults.add(Fault(kind=Kind.DROP, when=Stage.AFTER_DOING, count=1, path="/acd/events/create"))
+        await post(app, ticket("DH-1"), "m1")
+        await until(lambda: totals(config)["created"] == 1, within=10)
+        await post(app, ticket("DH-1"), "m2")
+        await until(lambda: totals(config)["updated"] == 1, within=10)
+    assert len(acd.events) == 1
+    first, second = items(config)
+    assert [one.outcome for one in attempts(config, first)] == ["uncertain", "updated"]
+    assert [(one.key, one.first_key) for one in duplicates(config)] == [(second.key, first.key)]
+
+
+@pytest.mark.usefixtures("soon")
 async def test_while_the_list_cannot_be_read_the_item_waits(tmp_path: Path, acd: Simulator) -> None:
     """Without the list nobody knows; the item is posted again only when the list says that it must be."""
     config = config_of(tmp_path, acd, webhooks=[OPEN_DESK], settle=0.1)

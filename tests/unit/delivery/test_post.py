@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,7 @@ class Acd:
     def __init__(self, failure: AcdError | None = None) -> None:
         self.failure = failure
         self.posted: list[CreateRequest] = []
+        self.answer = Answer(meaning=Meaning.CREATED, event_id=1)
 
     async def event_types(self) -> list[AcdEventType]:
         if self.failure:
@@ -31,7 +33,7 @@ class Acd:
 
     async def create_event(self, request: CreateRequest) -> Answer:
         self.posted.append(request)
-        return Answer(meaning=Meaning.CREATED, event_id=1)
+        return self.answer
 
 
 def draft(**fields: object) -> EventDraft:
@@ -58,6 +60,26 @@ async def test_ids_are_taken_as_they_are_and_nothing_is_asked() -> None:
     acd = Acd(failure=AssertionError("asked"))  # type: ignore[arg-type] # it must never be raised
     await poster(acd).post(draft(type=9, group=4))
     assert [(request.type, request.group) for request in acd.posted] == [(9, 4)]
+
+
+@pytest.mark.parametrize(
+    ("listed", "same"),
+    [
+        ({"AcdEventTypesID": 7, "AcdGroupsID": 12, "Sender": "anna@example.org", "Subject": "Printer"}, True),
+        ({"AcdEventTypesID": 7, "AcdGroupsID": 12, "Sender": "anna@example.org", "Subject": "Toner"}, False),
+        ({"Sender": ["anna@example.org"]}, False),
+    ],
+)
+async def test_an_updated_event_says_whether_the_request_may_have_made_it(
+    listed: Mapping[str, object],
+    same: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """Where an earlier attempt was lost, the same words tell that it was not."""
+    acd = Acd()
+    acd.answer = Answer(meaning=Meaning.UPDATED, event_id=1, event={"ID": 1, **listed})
+    assert (await poster(acd).post(draft())).says_the_same is same
+    acd.answer = replace(acd.answer, meaning=Meaning.CREATED)
+    assert not (await poster(acd).post(draft())).says_the_same
 
 
 async def test_an_unknown_name_is_refused_without_a_post() -> None:

@@ -31,6 +31,8 @@ class Row:
     attempts: int = 0
     tries: int = 0
     event_id: int | None = None
+    doubted: bool = False
+    """Whether an attempt ended in doubt."""
     after_event: int | None = None
     """Of the last attempt: an event that was there before it."""
 
@@ -86,7 +88,9 @@ class LedgerModel:
 
     def settle(self, item: Claimed, settlement: Settlement, now: int) -> None:
         row = self.rows[item.key]
-        row.settle(settlement.state, now)
+        found = row.doubted and settlement.state is ItemState.UPDATED and settlement.says_the_same
+        row.settle(ItemState.CREATED if found else settlement.state, now)
+        row.doubted |= settlement.state is ItemState.UNCERTAIN
         row.due_at = settlement.due_at or now
         row.tries += settlement.counts
         row.event_id = settlement.acd_event_id or row.event_id
@@ -95,7 +99,7 @@ class LedgerModel:
         """How many were being sent."""
         sending = list(self.of(ItemState.SENDING))
         for row in sending:
-            row.state = ItemState.UNCERTAIN
+            row.state, row.doubted = ItemState.UNCERTAIN, True
         return len(sending)
 
     def standing(self, doubts: Sequence[Doubt]) -> list[Row]:

@@ -3,10 +3,11 @@ import sqlite3
 from bridge.ledger import queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.doubt import Found, doubts, owners, resolve
+from bridge.ledger.duplicates import newest
 from bridge.ledger.operating import drop
 from bridge.ledger.outbox import claim, settle
 from bridge.ledger.state import ItemState
-from tests.unit.ledger.making import created, keys_of, new_item, uncertain
+from tests.unit.ledger.making import created, keys_of, new_item, uncertain, updated
 
 
 def test_an_uncertain_item_tells_when_its_request_was_sent(conn: sqlite3.Connection) -> None:
@@ -38,6 +39,19 @@ def test_events_are_owned_by_the_items_that_made_them(conn: sqlite3.Connection) 
     (item,) = claim(conn, 1, now=1)
     settle(conn, [(item, created(77))], now=9)
     assert owners(conn, [76, 77]) == {77: 9}
+
+
+def test_an_event_that_another_item_went_into_is_free(conn: sqlite3.Connection) -> None:
+    """The ACD answered `UPDATED` for the second: the event may be that of the first, whose answer was lost.
+
+    Found, it is the first's, and the repeat names it.
+    """
+    accept(conn, [new_item("a"), new_item("b")], None, now=1)
+    first, second = claim(conn, 2, now=1)
+    settle(conn, [(first, uncertain()), (second, updated(77))], now=2)
+    assert owners(conn, [77]) == {}
+    assert resolve(conn, [Found(doubt=doubts(conn)[0], acd_event_id=77)], [], now=9) == {"a": "created"}
+    assert [(one.key, one.first_key) for one in newest(conn, 9)] == [("b", "a")]
 
 
 def test_a_found_event_settles_its_item_and_lets_the_next_go(conn: sqlite3.Connection) -> None:

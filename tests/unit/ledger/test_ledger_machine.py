@@ -272,6 +272,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return st.one_of(
             st.builds(lambda: created(self._next_event())),
             st.sampled_from([*before, 900_000]).map(updated),
+            st.builds(lambda: replace(updated(self._next_event()), says_the_same=True)),
             st.sampled_from([0, 1_000, 90_000]).map(lambda wait: later(self.now + wait)),
             st.just(later(self.now, counts=False)),
             st.builds(dead),

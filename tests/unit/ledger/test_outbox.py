@@ -1,15 +1,18 @@
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from bridge.ledger import queries
 from bridge.ledger.accepting import accept
+from bridge.ledger.doubt import doubts, resolve
 from bridge.ledger.duplicates import newest
 from bridge.ledger.item import ItemFilter, Settlement
 from bridge.ledger.lanes import DUE
 from bridge.ledger.operating import retry
-from bridge.ledger.outbox import claim, recover, settle, turn
+from bridge.ledger.outbox import FOUND_BY_POSTING, claim, recover, settle, turn
 from bridge.ledger.state import ItemState
+from bridge.ledger.verify import violations
 from bridge.reason import Reason
 from tests.unit.ledger.making import created, dead, keys_of, later, new_item, uncertain, updated
 
@@ -141,6 +144,69 @@ def test_an_updated_answer_for_a_foreign_event_has_no_first_item(conn: sqlite3.C
     (item,) = claim(conn, 1, now=1)
     settle(conn, [(item, updated(5))], now=2)
     assert [one.first_key for one in newest(conn, 10)] == [None]
+
+
+def posted_again(conn: sqlite3.Connection, key: str, end: Settlement, now: int = 3) -> None:
+    """An item whose first attempt is in doubt, posted again with this end."""
+    accept(conn, [new_item(key)], None, now=1)
+    (item,) = claim(conn, 1, now=1)
+    settle(conn, [(item, uncertain())], now=1)
+    resolve(conn, [], doubts(conn), now=2)
+    (item,) = claim(conn, 1, now=2)
+    for _ in range(2):
+        settle(conn, [(item, end)], now=now)
+
+
+SAME = replace(updated(77), says_the_same=True)
+
+
+def test_an_updated_answer_finds_the_event_of_an_attempt_in_doubt(conn: sqlite3.Connection) -> None:
+    """Nobody else made it, and it says the same: the item is no repeat, it is created."""
+    posted_again(conn, "a", SAME)
+    item = queries.item(conn, "a")
+    assert (item.state, item.detail, item.acd_event_id) == (ItemState.CREATED, FOUND_BY_POSTING, 77)
+    assert [one.outcome for one in queries.attempts(conn, item.id)] == ["uncertain", "updated"]
+    assert newest(conn, 9) == []
+    accept(conn, [new_item("b")], None, now=4)
+    settle(conn, [(claim(conn, 1, now=4)[0], updated(77))], now=4)
+    assert [(one.key, one.first_key) for one in newest(conn, 9)] == [("b", "a")]
+    assert violations(conn) == []
+
+
+@pytest.mark.parametrize("maker_is_kept", [True, False])
+def test_an_updated_answer_with_an_event_of_another_item_is_a_repeat(
+    conn: sqlite3.Connection,
+    maker_is_kept: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """However much the two say the same. It may even be one whose maker is not kept any more."""
+    accept(conn, [new_item("maker"), new_item("repeat")], None, now=1)
+    for end in (created(77), updated(77)):
+        settle(conn, [(claim(conn, 1, now=1)[0], end)], now=1)
+    if not maker_is_kept:
+        conn.execute("DELETE FROM items WHERE key = 'maker'")
+    posted_again(conn, "a", SAME)
+    assert queries.item(conn, "a").state is ItemState.UPDATED
+    assert {one.key: one.first_key for one in newest(conn, 9)} == {"a": "maker", "repeat": "maker"}
+
+
+def test_an_updated_answer_with_a_foreign_event_is_a_repeat(conn: sqlite3.Connection) -> None:
+    """It says something else than the item, or there was no doubt: somebody outside made it."""
+    posted_again(conn, "a", updated(77))
+    accept(conn, [new_item("b")], None, now=4)
+    settle(conn, [(claim(conn, 1, now=4)[0], replace(SAME, acd_event_id=78))], now=4)
+    assert [queries.item(conn, key).state for key in "ab"] == [ItemState.UPDATED] * 2
+    assert [one.first_key for one in newest(conn, 9)] == [None, None]
+
+
+def test_repeats_that_were_noted_before_learn_who_was_first(conn: sqlite3.Connection) -> None:
+    """Another item went into the event while its maker was in doubt."""
+    accept(conn, [new_item("a"), new_item("b")], None, now=1)
+    first, second = claim(conn, 2, now=1)
+    settle(conn, [(first, uncertain()), (second, updated(77))], now=2)
+    assert [(one.key, one.first_key) for one in newest(conn, 9)] == [("b", None)]
+    resolve(conn, [], doubts(conn), now=3)
+    settle(conn, [(claim(conn, 1, now=3)[0], SAME)], now=4)
+    assert [(one.key, one.first_key, one.first_at) for one in newest(conn, 9)] == [("b", "a", 1)]
 
 
 def test_a_try_that_does_not_count_leaves_the_waiting_time_alone(conn: sqlite3.Connection) -> None:
