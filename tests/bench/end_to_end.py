@@ -1,8 +1,9 @@
 """2,000 mails from a real Dovecot to the simulated ACD: the bridge beside a plain script, in turns.
 
-    python -m tests.bench.end_to_end [MAILS] [ROUNDS]
+    python -m tests.bench.end_to_end [MAILS] [ROUNDS] [MILLISECONDS]
 
-30 % of the mails carry 200 KB. Every process is started anew in each round; the time runs to the ACD's last event,
+30 % of the mails carry 200 KB. The simulated ACD takes no time of its own, or so many milliseconds for each event.
+Every process is started anew in each round; the time runs to the ACD's last event,
 from the process's start and from its first event. Dovecot, the ACD and what is measured share the machine.
 """
 
@@ -94,7 +95,6 @@ def finished(began: float, acd_url: str, mails: int, peak: float) -> stand.Finis
     found = stand.events(acd_url)
     subjects = {event["event"]["Subject"] for event in found}
     assert len(found) == len(subjects) == mails, (len(found), len(subjects))
-    stand.ask(f"{acd_url}/_sim/reset", "POST")
     moments = [stand.received(event) - began for event in found]
     return stand.Finished(min(moments), max(moments), peak)
 
@@ -112,13 +112,24 @@ def report(name: str, runs: list[stand.Finished], mails: int) -> tuple[float, fl
     return whole, going
 
 
-def main(mails: int = 2000, rounds: int = 3) -> None:
+def fresh_acd(acd_url: str, milliseconds: int) -> None:
+    """No event is there, and each new one takes so long."""
+    stand.ask(f"{acd_url}/_sim/reset", "POST")
+    if milliseconds:
+        path = "/acd/events/create"
+        fault = {"kind": "latency", "seconds": milliseconds / 1000, "method": "POST", "path": path}
+        stand.ask(f"{acd_url}/_sim/faults", "POST", {"faults": [fault]})
+
+
+def main(mails: int = 2000, rounds: int = 3, milliseconds: int = 0) -> None:
     with stand.dovecot() as server, stand.simulated_acd() as acd_url:
         for user in ("bridge", "script"):
             fill(server, user, mails)
         ours, theirs = [], []
         for _ in range(rounds):
+            fresh_acd(acd_url, milliseconds)
             ours.append(bridge_round(server, acd_url, mails))
+            fresh_acd(acd_url, milliseconds)
             theirs.append(script_round(server, acd_url, mails))
         ours_whole, ours_going = report("bridge", ours, mails)
         script_whole, script_going = report("script", theirs, mails)

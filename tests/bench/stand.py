@@ -103,8 +103,9 @@ def peak_mib(process: subprocess.Popen[bytes]) -> float:
     return int(match[1]) / 1024
 
 
-def ask(url: str, method: str = "GET") -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=60) as answer:
+def ask(url: str, method: str = "GET", document: Any = None) -> Any:
+    data = None if document is None else json.dumps(document).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=60) as answer:
         return json.load(answer)
 
 
