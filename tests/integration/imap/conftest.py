@@ -1,12 +1,15 @@
-"""The two mail servers that the IMAP side is tried on, and how to watch them."""
+"""The mail servers that the IMAP side is tried on, and how to watch them."""
 
 import asyncio
 import imaplib
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from random import Random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,7 +20,13 @@ from bridge.intake.imap.retry import RetryTimes, Waits
 from bridge.testing.handover import FakeHandover
 from bridge.testing.mail_server import MailServer
 from tests.dovecot import Dovecot
+from tests.simulation.mail_folders import Folder, Mail
+from tests.simulation.mail_server import MailServer as SimulatedServer
+from tests.simulation.mail_server import Session
 from tests.wait import until
+
+if TYPE_CHECKING:
+    from tests.simulation.loop import SimLoop
 
 QUICK = RetryTimes(
     outage=Waits(0.05, 0.2), configuration=Waits(0.1, 0.2), busy=Waits(0.1, 0.2), survival=60.0
@@ -129,6 +138,66 @@ class Watched:
         assert self.handover.subjects(folder) == list(subjects)
 
 
+class SimulatedHost(MailHost):
+    """The mail server of the simulated network on a real socket. What others do is done by hand there."""
+
+    def __init__(self, server: SimulatedServer, user: str) -> None:
+        super().__init__("127.0.0.1", server.port, user)
+        self._folders = server.folders
+
+    async def append(self, *mails: bytes, folder: str = "INBOX") -> None:
+        for raw in mails:
+            self._folders[folder].add(Mail("", raw, time.time()))
+
+    async def make_folder(self, name: str) -> None:
+        self._folders.setdefault(name, Folder(name))
+
+    async def expunge(self, uid: int, folder: str = "INBOX") -> None:
+        self._folders[folder].take(uid)
+
+    async def move(self, uid: int, target: str, folder: str = "INBOX") -> None:
+        self._folders[target].add(self._folders[folder].take(uid))
+
+    async def flags(self, folder: str = "INBOX") -> bytes:
+        return " ".join(flag for mail in self._folders[folder].mails.values() for flag in mail.flags).encode()
+
+
+class RealSockets:
+    """As much of the simulated loop as that mail server asks for."""
+
+    def __init__(self) -> None:
+        self.random = Random(0)
+        self._sessions: list[Session] = []
+        self._server: asyncio.Server | None = None
+
+    async def create_server(self, factory: Callable[[], Session], *, port: int) -> Any:
+        def session() -> Session:
+            self._sessions.append(factory())
+            return self._sessions[-1]
+
+        self._server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", port)
+        return SimpleNamespace(port=self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        for session in self._sessions:
+            session._transport.abort()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+
+@asynccontextmanager
+async def simulated_host(user: str) -> AsyncIterator[SimulatedHost]:
+    """Such a host while the block runs."""
+    sockets = RealSockets()
+    server = SimulatedServer(cast("SimLoop", sockets))
+    await server.start()
+    try:
+        yield SimulatedHost(server, user)
+    finally:
+        await sockets.close()
+
+
 @asynccontextmanager
 async def watching(
     mailbox: Mailbox, handover: FakeHandover | None = None, times: RetryTimes = QUICK
@@ -155,12 +224,22 @@ def dovecot_host(shared_dovecot: Dovecot, user: str) -> MailHost:
     return MailHost(shared_dovecot.host, shared_dovecot.port, user)
 
 
-@pytest.fixture(params=["embedded", pytest.param("dovecot", marks=pytest.mark.dovecot)])
+REAL = ["embedded", pytest.param("dovecot", marks=pytest.mark.dovecot)]
+
+and_simulated = pytest.mark.parametrize("mail_host", [*REAL, "simulated"], indirect=True)
+"""Also on the mail server of the simulated network, so that what is proven with it counts for real ones."""
+
+
+@pytest.fixture(params=REAL)
 async def mail_host(request: pytest.FixtureRequest, user: str) -> AsyncIterator[MailHost]:
     """An account on the embedded server, and again on Dovecot."""
     if request.param == "dovecot":
         server = request.getfixturevalue("shared_dovecot")
         yield MailHost(server.host, server.port, user)
+        return
+    if request.param == "simulated":
+        async with simulated_host(user) as host:
+            yield host
         return
     embedded = await MailServer.start([user])
     try:

@@ -1,4 +1,4 @@
-"""What the IMAP side does on every server: run against the embedded one and a real Dovecot alike."""
+"""What the IMAP side does on every server: the embedded one, a real Dovecot, and where it can the simulated one."""
 
 import pytest
 
@@ -11,10 +11,11 @@ from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.probe import probe
 from bridge.message import Noticed
 from bridge.testing.handover import FakeHandover
-from tests.integration.imap.conftest import MailHost, mail, watching
+from tests.integration.imap.conftest import MailHost, and_simulated, mail, watching
 from tests.wait import until
 
 
+@and_simulated
 async def test_first_start_leaves_old_mail_alone(mail_host: MailHost) -> None:
     """With `start = "now"` nothing that is there is taken, and the first mail after it is."""
     await mail_host.deliver("old-1", "old-2")
@@ -27,6 +28,7 @@ async def test_first_start_leaves_old_mail_alone(mail_host: MailHost) -> None:
         assert folder["last_uid"] == folder["baseline"]
 
 
+@and_simulated
 async def test_baseline_is_stored_before_anything_else(mail_host: MailHost) -> None:
     """A first start stores the cursor by itself, before the first mail, so that a crash in between replays
     nothing.
@@ -37,6 +39,7 @@ async def test_baseline_is_stored_before_anything_else(mail_host: MailHost) -> N
         assert watched.handover.batches == [0, 1]
 
 
+@and_simulated
 async def test_start_all_takes_what_is_there_in_order(mail_host: MailHost) -> None:
     """With `start = "all"` every mail is taken once, oldest first, over several windows."""
     subjects = [f"mail-{number}" for number in range(40)]
@@ -45,6 +48,7 @@ async def test_start_all_takes_what_is_there_in_order(mail_host: MailHost) -> No
         await watched.has(*subjects)
 
 
+@and_simulated
 async def test_new_mail_is_pushed(mail_host: MailHost) -> None:
     """Mail arrives through IDLE, long before the next poll, one after another."""
     async with watching(mail_host.mailbox(poll=3600)) as watched:
@@ -55,6 +59,7 @@ async def test_new_mail_is_pushed(mail_host: MailHost) -> None:
     assert watched.handover.noticed[-1] is Noticed.PUSH
 
 
+@and_simulated
 async def test_mail_between_opening_and_baseline_is_taken_once(mail_host: MailHost) -> None:
     """Mail that comes after the folder was opened and before its baseline is stored is taken, exactly
     once.
@@ -73,6 +78,7 @@ async def test_mail_between_opening_and_baseline_is_taken_once(mail_host: MailHo
         await watched.has("raced", "after")
 
 
+@and_simulated
 async def test_poll_finds_what_idle_does_not_tell(
     mail_host: MailHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +101,7 @@ async def test_poll_finds_what_idle_does_not_tell(
     assert watched.handover.noticed == [Noticed.POLL]
 
 
+@and_simulated
 async def test_server_without_idle_is_polled(mail_host: MailHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the server has no IDLE, the poll alone takes the mail, and nothing counts as missed."""
     monkeypatch.setattr(Connection, "can_idle", False)
@@ -119,6 +126,7 @@ async def test_several_folders_and_odd_names(mail_host: MailHost) -> None:
             await watched.has(f"mail-{number}", folder=name)
 
 
+@and_simulated
 async def test_more_folders_than_connections(mail_host: MailHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Folders beyond the bound share a connection and are all looked at; one that is missing stops no
     other.
@@ -136,6 +144,7 @@ async def test_more_folders_than_connections(mail_host: MailHost, monkeypatch: p
         assert "missing" in watched.folder("missing")["state"]
 
 
+@and_simulated
 async def test_expunge_and_move_under_our_hands(mail_host: MailHost) -> None:
     """Others may delete and move mail at any time: what is still there is taken, and the rest is no
     trouble.
@@ -156,6 +165,7 @@ async def test_expunge_and_move_under_our_hands(mail_host: MailHost) -> None:
         await watched.has("keep-1", "keep-2", "new")
 
 
+@and_simulated
 async def test_cursor_survives_a_restart(mail_host: MailHost) -> None:
     """What came while the bridge was down is taken at the next start; what was taken before is not asked
     for.
@@ -171,6 +181,7 @@ async def test_cursor_survives_a_restart(mail_host: MailHost) -> None:
     assert len(handover.receipts) == 2
 
 
+@and_simulated
 async def test_state_file_error_keeps_the_place(mail_host: MailHost) -> None:
     """Where nothing can be stored, the place is kept and the same mail is taken later, once."""
     failures = [StateFileError("the disk is full")] * 3
@@ -214,6 +225,7 @@ async def test_text_only_where_it_is_wanted(mail_host: MailHost) -> None:
     assert not any(message.degraded for message in handover.messages)
 
 
+@and_simulated
 async def test_big_header_is_cut_and_taken(mail_host: MailHost) -> None:
     """A header beyond the bound costs its end, not the mail, and not the mails beside it."""
     recipients = ",\r\n ".join(f"person{number}@example.org" for number in range(MAX_HEADER // 20))
@@ -225,6 +237,7 @@ async def test_big_header_is_cut_and_taken(mail_host: MailHost) -> None:
         assert any("longer" in note for note in big.notes)
 
 
+@and_simulated
 async def test_mail_without_any_header(mail_host: MailHost) -> None:
     """A mail of one line, or of nothing usable, is handed in like every other."""
     await mail_host.append(b"\r\n\r\n", mail("after"))
@@ -232,6 +245,7 @@ async def test_mail_without_any_header(mail_host: MailHost) -> None:
         await watched.has("", "after")
 
 
+@and_simulated
 async def test_missing_folder_waits_and_others_go_on(mail_host: MailHost) -> None:
     """A folder that does not exist alarms and is tried again; when somebody makes it, it is watched."""
     counter = metrics.IMAP_FAILURES.labels(mailbox="support", kind=Kind.FOLDER_MISSING.value)
@@ -248,6 +262,7 @@ async def test_missing_folder_waits_and_others_go_on(mail_host: MailHost) -> Non
         await watched.has("to-later", folder="Later")
 
 
+@and_simulated
 async def test_probe_finds_nothing_wrong(mail_host: MailHost) -> None:
     """The probe of a working mailbox is silent and changes nothing."""
     await mail_host.deliver("unread")
@@ -279,6 +294,7 @@ async def test_sign_in_failure_closes_the_connection(mail_host: MailHost) -> Non
     assert failure.value.kind is Kind.SIGN_IN_REFUSED
 
 
+@and_simulated
 async def test_tick_moves_on_while_all_is_well(mail_host: MailHost) -> None:
     """The watchdog's tick is at most now, and never falls behind while the folder is watched."""
     async with watching(mail_host.mailbox()) as watched:
