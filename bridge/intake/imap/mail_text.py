@@ -10,6 +10,7 @@ from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.fetch_response import parse_fetch
 from bridge.intake.imap.grammar import GrammarError
 from bridge.intake.imap.splitter import Parts
+from bridge.intake.mail.quotes import own_words
 from bridge.intake.mail.text import extract_text
 from bridge.message import Message
 
@@ -89,4 +90,4 @@ async def _texts_of(connection: Connection, uids: Sequence[int]) -> _Texts:
 def _with_text(message: Message, text: str | None) -> Message:
     if text is None:
         return replace(message, degraded=True, notes=(*message.notes, NO_TEXT))
-    return replace(message, text=text)
+    return replace(message, text=own_words(text, message.subject))

@@ -1,6 +1,7 @@
 """A mail's header block becomes a Message. No bytes whatsoever make it raise."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from bridge.intake.mail.date import in_utc, read_date
 from bridge.intake.mail.encoded_word import decode_words
 from bridge.intake.mail.identification import message_id_of, references_of
 from bridge.intake.mail.parts import text_part
+from bridge.intake.mail.quotes import own_words
 from bridge.intake.mail.reading_rules import PLAIN, ReadingRules
 from bridge.intake.mail.repairs import Repairs
 from bridge.intake.mail.split import Fields, split_fields, split_message
@@ -32,21 +34,19 @@ def read_mail(  # noqa: PLR0913 -- what FETCH tells of one mail; all by keyword
     uid: int,
     size: int,
     internaldate: datetime,
-    text: str = "",
     rules: ReadingRules = PLAIN,
 ) -> Message:
     """The message of a raw header block (`BODY.PEEK[HEADER]`), RFC822.SIZE and INTERNALDATE. Never raises.
 
-    `text` is what `extract_text` made of its text part, where it was fetched. What had to be repaired or left
-    out stands in the message's notes.
+    What had to be repaired or left out stands in the message's notes.
     """
     place = f"{folder}/{uidvalidity}/{uid}"
     received_at = in_utc(internaldate)
     try:
-        return _read(header, source, folder, place, size, received_at, text, rules)
+        return _read(header, source, folder, place, size, received_at, rules)
     except Exception as error:  # noqa: BLE001 -- the last net: a mail that shows a fault of ours is still a customer's
         return Message(
-            source=source, kind=Kind.MAIL, place=place, folder=folder, received_at=received_at, size=size, text=text,
+            source=source, kind=Kind.MAIL, place=place, folder=folder, received_at=received_at, size=size,
             digest=digest_of(header, received_at), degraded=True,
             notes=(f"the header could not be read ({type(error).__name__}); please report it",),
         )  # fmt: skip
@@ -63,8 +63,7 @@ def read_eml(
 ) -> Message:
     """The message of a whole mail, as in an .eml file. Never raises."""
     header, body = split_message(raw)
-    text = _text_of(header, body) if want_text else ""
-    return read_mail(
+    message = read_mail(
         header,
         source=source,
         folder=folder,
@@ -72,9 +71,9 @@ def read_eml(
         uid=0,
         size=len(raw),
         internaldate=received_at,
-        text=text,
         rules=rules,
     )
+    return replace(message, text=own_words(_text_of(header, body), message.subject)) if want_text else message
 
 
 def _text_of(header: bytes, body: bytes) -> str:
@@ -86,14 +85,13 @@ def _text_of(header: bytes, body: bytes) -> str:
     )
 
 
-def _read(  # noqa: PLR0913, PLR0917 -- as `read_mail`, which is its only caller but for tests
+def _read(
     header: bytes,
     source: str,
     folder: str,
     place: str,
     size: int,
     received_at: datetime,
-    text: str,
     rules: ReadingRules = PLAIN,
 ) -> Message:
     repairs = Repairs()
@@ -117,7 +115,6 @@ def _read(  # noqa: PLR0913, PLR0917 -- as `read_mail`, which is its only caller
         recipient=recipient_of(fields, recipients, rules.addresses),
         recipients=recipients,
         subject=subject,
-        text=text,
         ticket_number=candidates[0].number if candidates else "",
         ticket_candidates=candidates,
         priority=classify.priority(headers),

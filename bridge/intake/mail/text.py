@@ -17,24 +17,6 @@ _META_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}charset\s{0,5}=\s{0,5}["']?([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE
 )
 _HTML_HEAD = 2048
-_ATTRIBUTION_BEGIN = re.compile(
-    r"(?:on|am|le|el|il|op|em|den|dne|w dniu|в)\b|\d{1,4}[-./]\d{1,2}[-./]|[^\s<>]{1,60} ?<?[^\s<>]{1,100}@",
-    re.IGNORECASE,
-)
-_ATTRIBUTION_END = re.compile(
-    r"(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|schreef|escreveu|skrev|napsal|napisał(?:\(a\))?|писал"
-    r"|пишет)(?: [^:\n]{0,200})?:\s*\Z",
-    re.IGNORECASE,
-)
-_ORIGINAL = re.compile(
-    r"-{2,} ?(?:original message|ursprüngliche nachricht|message d'origine|mensaje original|messaggio originale"
-    r"|oorspronkelijk bericht) ?-{2,}\Z",
-    re.IGNORECASE,
-)
-_OUTLOOK_FROM = re.compile(r"\*?(?:from|von|de|da|van)\s?:\*? ", re.IGNORECASE)
-_OUTLOOK_SENT = re.compile(
-    r"\*?(?:sent|date|gesendet|datum|envoyé|enviado|inviato|verzonden)\s?:\*? ", re.IGNORECASE
-)
 
 
 def extract_text(part: bytes, *, content_type: str, charset: str, encoding: str) -> str:
@@ -48,35 +30,6 @@ def extract_text(part: bytes, *, content_type: str, charset: str, encoding: str)
         return many_lines(decode(data, charset), MAX_TEXT)
     declared = _META_CHARSET.search(data, 0, _HTML_HEAD) if not charset else None
     return many_lines(html_to_text(decode(data, declared[1].decode() if declared else charset)), MAX_TEXT)
-
-
-def cut_quotes(text: str) -> str:
-    """The text without the mails that it answers to. Where nothing else would be left, all of it stays.
-
-    It is cut at a line that announces them in one of the usual forms; lines that begin with `>` are left out.
-    """
-    lines = text.split("\n")
-    kept: list[str] = []
-    for number, line in enumerate(lines):
-        bare = line.strip()[:500]
-        if _announces(bare, lines, number):
-            break
-        if not bare.startswith(">"):
-            kept.append(line)
-    return "\n".join(kept).strip() or text
-
-
-def _announces(line: str, lines: list[str], number: int) -> bool:
-    """Whether the mails that are answered begin here. An attribution is often broken into two lines."""
-    if _ORIGINAL.match(line):
-        return True
-    following = lines[number + 1].strip()[:500] if number + 1 < len(lines) else ""
-    if _ATTRIBUTION_BEGIN.match(line):
-        return bool(_ATTRIBUTION_END.search(line) or (following and _ATTRIBUTION_END.search(following)))
-    return bool(
-        _OUTLOOK_FROM.match(line)
-        and any(_OUTLOOK_SENT.match(one.strip()[:100]) for one in lines[number + 1 : number + 4])
-    )
 
 
 def _decoded(part: bytes, encoding: str) -> bytes:

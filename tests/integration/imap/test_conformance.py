@@ -215,7 +215,7 @@ async def test_text_only_where_it_is_wanted(mail_host: MailHost) -> None:
     body = (
         "--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>no</p>\r\n"
         "--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-        "Gr=C3=BC=C3=9Fe\r\n--b--"
+        "Gr=C3=BC=C3=9Fe\r\n\r\nAm 23.11.2026 um 08:15 schrieb Anna:\r\n> alt\r\n--b--"
     )
     await mail_host.append(mail("wanted", body, *fields), mail("not-wanted", body, *fields))
     handover = FakeHandover(wants_text_of=lambda message: message.subject == "wanted")

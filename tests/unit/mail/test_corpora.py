@@ -31,6 +31,8 @@ OTHER_HABITS = {
     ("imap_mime_header_decode_returns_false.eml", "subject"),
     # They keep a tab in the subject; ours is one line without control characters.
     ("rfc2822/example14.eml", "subject"),
+    # They keep the mail that is answered; we leave it out.
+    ("ticket_reply_from_mail.eml", "text_contains"),
     # They call a word without a domain an address; the ACD cannot use one.
     ("thirdparty/007.eml", "from_addr"), ("thirdparty/007.eml", "from_name"), ("references.eml", "from_addr"),
 }  # fmt: skip
@@ -84,7 +86,7 @@ def assert_all(cases: list[tuple[str, Any, Any]]) -> None:
 def test_every_mail_is_read_without_the_last_net() -> None:
     """No mail makes the reader raise, and none reaches a bound."""
     for path, raw, _ in mails():
-        message = _read(split_message(raw)[0], "s", "INBOX", "INBOX/1/1", len(raw), NOON, "")
+        message = _read(split_message(raw)[0], "s", "INBOX", "INBOX/1/1", len(raw), NOON)
         assert not message.degraded, path
 
 

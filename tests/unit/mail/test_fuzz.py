@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.intake.mail.read import _read, read_eml
-from bridge.intake.mail.text import cut_quotes, extract_text
+from bridge.intake.mail.text import extract_text
 from bridge.message import Message
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -49,7 +49,7 @@ def assert_clean(message: Message) -> None:
 @fuzzed
 def test_any_header_becomes_a_message(header: bytes) -> None:
     """No bytes make the reader raise, below its last net, and nothing unclean comes through."""
-    assert_clean(_read(header, "source", "INBOX", "INBOX/1/2", len(header), NOON, ""))
+    assert_clean(_read(header, "source", "INBOX", "INBOX/1/2", len(header), NOON))
 
 
 @given(st.tuples(mails, mails).map(b"\r\n".join))
@@ -59,7 +59,6 @@ def test_any_file_becomes_a_message(raw: bytes) -> None:
     message = read_eml(raw, source="source", received_at=NOON, want_text=True)
     assert_clean(message)
     assert not any("could not be read" in note for note in message.notes)
-    cut_quotes(message.text)
 
 
 @given(

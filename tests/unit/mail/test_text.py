@@ -5,7 +5,7 @@ import quopri
 
 import pytest
 
-from bridge.intake.mail.text import MAX_TEXT, cut_quotes, extract_text
+from bridge.intake.mail.text import MAX_TEXT, extract_text
 
 
 def text_of(
@@ -55,35 +55,3 @@ def test_html_names_its_own_charset() -> None:
     """Without a charset parameter the page's meta element counts."""
     page = '<html><meta http-equiv=x content="text/html; charset=koi8-r"><p>Привет'.encode("koi8-r")
     assert text_of(page, content_type="text/html; x=y", charset="") == "Привет"
-
-
-@pytest.mark.parametrize(
-    "announcement",
-    [
-        "On Mon, 23 Nov 2026 at 08:15, Anna <a@b.c> wrote:",
-        "On Mon, 23 Nov 2026 at 08:15,\nAnna Anderson <a@b.c> wrote:",
-        "Am 23.11.2026 um 08:15 schrieb Anna:",
-        "Le lun. 23 nov. 2026 à 08:15, Anna <a@b.c> a écrit :",
-        "-----Original Message-----",
-        "-----Ursprüngliche Nachricht-----",
-        "From: Anna <a@b.c>\nSent: Monday",
-        "Von: Anna\nGesendet: Montag",
-        "> quoted",
-    ],
-)
-def test_quotes_are_cut(announcement: str) -> None:
-    """What is answered to is left out in its usual forms."""
-    assert cut_quotes(f"My answer\n\n{announcement}\n> old") == "My answer"
-
-
-@pytest.mark.parametrize(
-    "text", ["On Monday I wrote a letter.\nBye", "From: here to there\nit is far", "> only quotes", ""]
-)
-def test_what_is_no_quote_stays(text: str) -> None:
-    """Text that only begins like an announcement stays, and so does a mail of nothing but quotes."""
-    assert cut_quotes(text) == text
-
-
-def test_answers_below_quotes_are_kept() -> None:
-    """Lines between quoted ones are the sender's."""
-    assert cut_quotes("> question?\nyes\n> more?\nno") == "yes\nno"
