@@ -44,11 +44,6 @@ class Router:
         uses = [number for number, one in enumerate(routes, 1) if one.when_uses_text or one.event_uses_text]
         self._with_text = self._routes[: max(uses, default=0)]
 
-    @property
-    def uses_text(self) -> bool:
-        """Whether any route looks at `text` at all."""
-        return bool(self._with_text)
-
     def route(self, message: Message, *, explain: bool = False) -> Decision:
         """Decide about a message. With `explain`, also say why the routes before did not match.
 

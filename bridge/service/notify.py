@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Mapping
 
 import structlog
@@ -35,12 +34,8 @@ class Notifier:
         return self._address is not None
 
     def ready(self, status: str = "") -> None:
-        """Start-up, or a reload, is complete: units that wait for this one may go on."""
+        """Start-up is complete: units that wait for this one may go on."""
         self._send("READY=1", *_status_line(status))
-
-    def reloading(self) -> None:
-        """The configuration is read again; `ready` must follow. The time lets systemd order the two."""
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, status: str = "") -> None:
         """The service has begun to stop."""

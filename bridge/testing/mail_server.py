@@ -69,10 +69,6 @@ class MailServer:
         mailbox = await self._folder(user, folder)
         await mailbox.append(AppendMessage(raw, received_at or datetime.now(UTC), frozenset()))
 
-    async def make_folder(self, user: str, folder: str) -> None:
-        """Make a folder."""
-        await self._config.set_cache[user][0].add_mailbox(folder)
-
     async def close(self) -> None:
         """Stop listening and cut every connection."""
         assert self._server is not None  # noqa: S101 - set by `start`

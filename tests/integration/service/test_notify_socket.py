@@ -25,7 +25,7 @@ def received(manager: socket.socket) -> list[str]:
 
 
 def test_the_whole_life_of_a_service_is_told(tmp_path: Path) -> None:
-    """Start, status, reload and stop arrive as sd_notify(3) writes them, one datagram each."""
+    """Start, status and stop arrive as sd_notify(3) writes them, one datagram each."""
     address = str(tmp_path / "notify")
     with listening(address) as manager:
         notifier = Notifier.from_environment({"NOTIFY_SOCKET": address})
@@ -33,10 +33,6 @@ def test_the_whole_life_of_a_service_is_told(tmp_path: Path) -> None:
         assert received(manager) == ["READY=1", "STATUS=2/2 mailboxes connected"]
         notifier.status("0 waiting")
         assert received(manager) == ["STATUS=0 waiting"]
-        notifier.reloading()
-        reloading, moment = received(manager)
-        assert reloading == "RELOADING=1"
-        assert moment.removeprefix("MONOTONIC_USEC=").isdecimal()
         notifier.stopping("draining")
         assert received(manager) == ["STOPPING=1", "STATUS=draining"]
         notifier.watchdog()

@@ -82,13 +82,6 @@ def fields(message: Any) -> dict[str, Any]:
     return {name: getattr(message, name) for name in message.__dataclass_fields__}
 
 
-def test_a_router_without_text_says_so() -> None:
-    """The intake may skip asking at all."""
-    assert not router(NO_TEXT).uses_text
-    assert one("text").uses_text
-    assert one(subject="{{ text }}").uses_text
-
-
 def test_the_stand_in_for_the_text_cannot_be_used_unseen() -> None:
     """Looking into the text that is not fetched raises, in every way that Jinja looks."""
     looks = (str, len, bool, iter, lambda t: t == "", lambda t: "x" in t, lambda t: t[0], lambda t: t.lower())

@@ -8,7 +8,6 @@ def test_without_a_service_manager_nothing_happens() -> None:
     notifier = Notifier.from_environment({})
     assert not notifier.listening
     notifier.ready("x")
-    notifier.reloading()
     notifier.stopping()
     notifier.status("x")
     notifier.watchdog()
