@@ -131,7 +131,7 @@ class Writer:
             with explained(self._path):
                 job.result = job.write(self._conn)
         except Exception as error:
-            job.error = error
+            job.error = _tellable(error)
             if not self._conn.in_transaction:
                 raise  # SQLite rolled everything back by itself, as it does on a full disk
             self._conn.execute("ROLLBACK TO job")
@@ -150,6 +150,15 @@ def _identity_of(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return there.st_dev, there.st_ino
+
+
+def _tellable(error: Exception) -> Exception:
+    """A future refuses StopIteration: whoever stands behind it in the batch would never hear of his write."""
+    if not isinstance(error, StopIteration):
+        return error
+    told = RuntimeError("a write function raised StopIteration")
+    told.__cause__ = error
+    return told
 
 
 def _own_copy(error: BaseException) -> BaseException:

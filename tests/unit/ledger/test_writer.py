@@ -50,6 +50,23 @@ async def test_one_failing_write_takes_none_of_the_others_with_it(path: Path) ->
     await writer.close()
 
 
+async def test_a_write_that_runs_out_of_something_is_told_like_any_other(path: Path) -> None:
+    """A StopIteration, which no future takes, is its caller's error, and who shares its transaction is answered."""
+    writer = Writer(path)
+    gate = threading.Event()
+    blocked = asyncio.ensure_future(writer.write(lambda _: gate.wait(5)))
+    bad = asyncio.ensure_future(writer.write(lambda _: next(iter(()))))
+    behind = asyncio.ensure_future(writer.write(lambda _: "done"))
+    await asyncio.sleep(0)
+    gate.set()
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(blocked, bad, behind, return_exceptions=True)
+    assert isinstance(results[1], RuntimeError)
+    assert isinstance(results[1].__cause__, StopIteration)
+    assert results[2] == "done"
+    await writer.close()
+
+
 async def test_sqlites_errors_reach_the_caller_in_plain_words(path: Path) -> None:
     """A full disk (here: a page limit) is a StateFileError that says so, and the writer goes on."""
     writer = Writer(path)
