@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from statistics import median
+from typing import NamedTuple
 
 from bridge.acd.record import AcdEvent
 from bridge.acd.request import CreateRequest
@@ -22,10 +23,18 @@ SAMPLES = 50
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An uncertain item with the request that was sent for it."""
+    """An item whose event may be in the list, with the request that was sent for it."""
 
     doubt: Doubt
     request: CreateRequest
+
+
+class Findings(NamedTuple):
+    """What the list tells of suspects. Those that are named nowhere have no event in it."""
+
+    found: Sequence[Found]
+    contested: Sequence[Doubt]
+    """What may be the event of such a one may as well come of a request that is under way."""
 
 
 def acd_clock(listed: Sequence[AcdEvent], owned: Mapping[int, int], zone: tzinfo | None) -> timedelta:
@@ -46,13 +55,20 @@ def acd_clock(listed: Sequence[AcdEvent], owned: Mapping[int, int], zone: tzinfo
 
 
 def find_events(
-    suspects: Sequence[Suspect], listed: Sequence[AcdEvent], owned: Iterable[int], clock: timedelta
-) -> list[Found]:
+    suspects: Sequence[Suspect],
+    listed: Sequence[AcdEvent],
+    owned: Iterable[int],
+    clock: timedelta,
+    rivals: Sequence[Suspect] = (),
+) -> Findings:
     """The events of the suspects, as far as they are in the list.
 
     An event counts where it says what the request said, was made for no other item, and was not created before the
     request was sent (see `_since`). Suspects that say the same are interchangeable: n of them and m such events
     settle the m oldest.
+
+    `rivals` are under way: one that says the same may have made the event, and is about to hear so. Until then it is
+    nobody's, since a suspect that is settled with it would never be posted.
 
     Nothing tells whether a request went into an older event (`UPDATED`): that one changes for many reasons. Such an
     item is posted again. The ACD then updates the same event once more, which doubles a comment and no event.
@@ -64,12 +80,17 @@ def find_events(
     )
     created = {event.id: event.created_at for event in ordered}
     found: list[Found] = []
+    contested: list[Doubt] = []
     for suspect in sorted(suspects, key=lambda one: (one.doubt.sent_at, one.doubt.id)):
         event = _created(suspect, ordered, taken, _since(suspect.doubt, created, clock))
-        if event is not None:
-            taken.add(event.id)
-            found.append(Found(doubt=suspect.doubt, acd_event_id=event.id))
-    return found
+        if event is None:
+            continue
+        if any(_may_have_made(rival, event, created, clock) for rival in rivals):
+            contested.append(suspect.doubt)
+            continue
+        taken.add(event.id)
+        found.append(Found(doubt=suspect.doubt, acd_event_id=event.id))
+    return Findings(found, contested)
 
 
 def _since(doubt: Doubt, created: Mapping[int, datetime | None], clock: timedelta) -> datetime:
@@ -86,13 +107,19 @@ def _created(
     suspect: Suspect, listed: Sequence[AcdEvent], taken: set[int], since: datetime
 ) -> AcdEvent | None:
     for event in listed:
-        if (
-            event.id not in taken
-            and _not_before(event.created_at, since)
-            and says_the_same(suspect.request, event)
-        ):
+        if event.id not in taken and _fits(suspect, event, since):
             return event
     return None
+
+
+def _may_have_made(
+    rival: Suspect, event: AcdEvent, created: Mapping[int, datetime | None], clock: timedelta
+) -> bool:
+    return _fits(rival, event, _since(rival.doubt, created, clock))
+
+
+def _fits(suspect: Suspect, event: AcdEvent, since: datetime) -> bool:
+    return _not_before(event.created_at, since) and says_the_same(suspect.request, event)
 
 
 def overdue(doubts: Sequence[Doubt], *, now: int, patience: float) -> list[Doubt]:

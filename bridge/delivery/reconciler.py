@@ -117,15 +117,22 @@ class Reconciler:
 
     async def _look_for(self, doubts: Sequence[Doubt]) -> list[Doubt]:
         """Settle what is in the list, post again what has had its time; the ones that have not are returned."""
-        suspects = [suspect for doubt in doubts if (suspect := await self._suspect(doubt)) is not None]
+        suspects = await self._suspects(doubts)
         read_at = self._now()
         listed = await self._client.events(attested_only=True)
         passing(Point.LIST_READ)
+        # In this order: what is not under way any more is settled by now, and owns its event.
+        rivals = await self._suspects(await self._ledger.under_way())
         owned = await self._ledger.owners([event.id for event in listed])
-        found = find_events(suspects, listed, owned, acd_clock(listed, owned, self._zone))
+        clock = acd_clock(listed, owned, self._zone)
+        found, contested = find_events(suspects, listed, owned, clock, rivals)
         settled = {one.doubt.id for one in found}
         missing = [suspect.doubt for suspect in suspects if suspect.doubt.id not in settled]
-        again = [doubt for doubt in missing if doubt.ended_at + self._settle * 1000 <= read_at]
+        again = [
+            doubt
+            for doubt in missing
+            if doubt not in contested and doubt.ended_at + self._settle * 1000 <= read_at
+        ]
         states = await self._ledger.resolve(found, again, now=self._now())
         passing(Point.DOUBTS_RESOLVED)
         for key, state in states.items():
@@ -133,6 +140,9 @@ class Reconciler:
         if states:
             self._knock()
         return [doubt for doubt in missing if doubt not in again]
+
+    async def _suspects(self, doubts: Sequence[Doubt]) -> list[Suspect]:
+        return [suspect for doubt in doubts if (suspect := await self._suspect(doubt)) is not None]
 
     async def _suspect(self, doubt: Doubt) -> Suspect | None:
         """The request of an item. Names that the ACD does not know any more need an operator."""

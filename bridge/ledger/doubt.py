@@ -9,6 +9,7 @@ import orjson
 from bridge.event import EventDraft
 from bridge.ledger.duplicates import name_maker
 from bridge.ledger.outbox import give_turn
+from bridge.ledger.state import ItemState
 from bridge.reason import Reason
 
 MOST_DOUBTS = 1000
@@ -17,7 +18,7 @@ MOST_DOUBTS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """An uncertain item and its last attempt. Times are milliseconds since 1970 in UTC."""
+    """An item that is uncertain, or under way, and its last attempt. Times are milliseconds since 1970 in UTC."""
 
     id: int
     key: str
@@ -27,7 +28,7 @@ class Doubt:
     sent_at: int
     """When the attempt began, written before its request left."""
     ended_at: int
-    """When its outcome was given up on."""
+    """When its outcome was given up on; when the attempt began, where it has not ended."""
     after_event: int | None = None
     """An event of ours that the ACD had made before the attempt began."""
 
@@ -42,12 +43,21 @@ class Found:
 
 def doubts(conn: sqlite3.Connection) -> list[Doubt]:
     """The oldest uncertain items."""
+    return _of_state(conn, ItemState.UNCERTAIN)
+
+
+def under_way(conn: sqlite3.Connection) -> list[Doubt]:
+    """The items whose request is under way, or is about to leave: an event in the ACD's list may be theirs."""
+    return _of_state(conn, ItemState.SENDING)
+
+
+def _of_state(conn: sqlite3.Connection, state: ItemState) -> list[Doubt]:
     rows = conn.execute(
         "SELECT i.id, i.key, i.conversation, i.event, a.number AS attempt, a.started_at AS sent_at, "
         "coalesce(a.ended_at, a.started_at) AS ended_at, a.after_event "
         "FROM items i JOIN attempts a ON a.item_id = i.id AND a.number = i.attempts "
-        "WHERE i.state = 'uncertain' ORDER BY i.id LIMIT ?",
-        (MOST_DOUBTS,),
+        "WHERE i.state = ? ORDER BY i.id LIMIT ?",
+        (state, MOST_DOUBTS),
     )
     return [doubt for row in rows.fetchall() if (doubt := _doubt(row)) is not None]
 
@@ -83,7 +93,8 @@ def resolve(
 ) -> Mapping[str, str]:
     """Settle the items whose event was found, and make the others due again; each item's new state by its key.
 
-    An item that an operator has decided about meanwhile stays as it is.
+    An item that an operator has decided about meanwhile stays as it is, and so does one whose event turned out to be
+    another item's.
     """
     states = {one.doubt.key: _settle(conn, one, now) for one in found}
     states |= {doubt.key: _post_again(conn, doubt, now, why_again) for doubt in again}
@@ -93,7 +104,8 @@ def resolve(
 def _settle(conn: sqlite3.Connection, found: Found, now: int) -> str:
     moved = conn.execute(
         "UPDATE items SET state = 'created', reason = ?, detail = ?, acd_event_id = ?, settled_at = ? "
-        "WHERE id = ? AND state = 'uncertain' AND attempts = ?",
+        "WHERE id = ? AND state = 'uncertain' AND attempts = ? "
+        "AND NOT EXISTS (SELECT 1 FROM items AS maker WHERE maker.acd_event_id = ? AND maker.state = 'created')",
         (
             Reason.NONE,
             "its event was found in the ACD's list",
@@ -101,6 +113,7 @@ def _settle(conn: sqlite3.Connection, found: Found, now: int) -> str:
             now,
             found.doubt.id,
             found.doubt.attempt,
+            found.acd_event_id,
         ),
     ).rowcount
     if not moved:

@@ -140,6 +140,10 @@ class Ledger:
         """The oldest uncertain items."""
         return await self._read(doubt.doubts)
 
+    async def under_way(self) -> list[Doubt]:
+        """The items whose request is under way, or is about to leave."""
+        return await self._read(doubt.under_way)
+
     async def owners(self, event_ids: Sequence[int]) -> dict[int, int]:
         """Which of these events belong to an item, and when its attempt had ended."""
         return await self._read(partial(doubt.owners, event_ids=event_ids))

@@ -86,4 +86,4 @@ def _begin(conn: Any, items: Any, now: int) -> None:
 
 def no_reconciliation() -> AbstractContextManager[object]:
     """What is uncertain is posted again without a look into the ACD's list."""
-    return patch("bridge.delivery.reconciler.find_events", lambda *_: [])
+    return patch("bridge.delivery.reconciler.find_events", lambda *_: ([], []))

@@ -34,7 +34,7 @@ async def one(tmp_path: Path) -> AsyncIterator[Round]:
 
 async def test_without_reconciliation_events_are_doubled(one: Round, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is uncertain is posted again without a look into the ACD's list: one message has two events."""
-    monkeypatch.setattr("bridge.delivery.reconciler.find_events", lambda *_: [])
+    monkeypatch.setattr("bridge.delivery.reconciler.find_events", lambda *_: ([], []))
     findings = await one.play()
     assert len(findings.doubled) == 1
     assert findings.lost == ()

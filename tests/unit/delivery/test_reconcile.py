@@ -41,7 +41,7 @@ def event(number: int, *, seconds: float = 1, changed: float | None = None, **fi
 
 def found(suspects: list[Suspect], listed: list[AcdEvent], owned: set[int] | None = None) -> dict[int, int]:
     result = find_events(suspects, listed, owned or set(), ACD_CLOCK)
-    return {one.doubt.id: one.acd_event_id for one in result}
+    return {one.doubt.id: one.acd_event_id for one in result.found}
 
 
 def test_an_event_that_says_the_same_is_the_one() -> None:
@@ -74,6 +74,26 @@ def test_a_field_that_the_acd_does_not_list_is_not_compared(missing: str) -> Non
 def test_an_event_of_another_item_is_not_taken() -> None:
     """Two mails with the same words are two events; the first one's is not the second one's."""
     assert found([suspect()], [event(5)], owned={5}) == {}
+
+
+def test_an_event_that_a_request_under_way_may_have_made_is_nobodys_yet() -> None:
+    """Its answer will tell. Until then the one in doubt is neither settled with it nor posted again."""
+    result = find_events([suspect(1)], [event(5, seconds=30)], (), ACD_CLOCK, [suspect(2, seconds=20)])
+    assert result == ([], [suspect(1).doubt])
+
+
+@pytest.mark.parametrize(
+    ("rival", "why"),
+    [
+        (suspect(2, seconds=95), "began later"),
+        (suspect(2, seconds=20, subject="Scanner"), "says something else"),
+    ],
+)
+def test_a_request_under_way_that_cannot_have_made_it_contests_nothing(rival: Suspect, why: str) -> None:
+    """Requests that say the same come all the time; no doubt waits for ever for the sake of them."""
+    result = find_events([suspect(1)], [event(5, seconds=30)], (), ACD_CLOCK, [rival])
+    assert [one.acd_event_id for one in result.found] == [5], why
+    assert result.contested == []
 
 
 def test_an_event_from_before_is_not_taken() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bridge.delivery.reconciler import Reconciler
 from bridge.event import EventDraft
 from bridge.ledger.ledger import Ledger
 from bridge.reason import Reason
-from tests.unit.ledger.making import new_item, uncertain
+from tests.unit.ledger.making import created, new_item, uncertain
 from tests.wait import until
 
 NOW = 1_795_400_000.0
@@ -54,6 +55,21 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.delivery.reconciler.LEAST_BETWEEN_READINGS", 0.01)
 
 
+def reconciler(ledger: Ledger, client: Client, knock: Callable[[], None], **acd_settings: Any) -> Reconciler:
+    acd = Acd.model_validate(
+        {"url": "http://acd", "clients_id": 1, "token": "t", "settle": 1, "timezone": "UTC"} | acd_settings
+    )
+    return Reconciler(
+        ledger,
+        client,  # type: ignore[arg-type] # only `events` is used
+        Poster(),  # type: ignore[arg-type] # only `request_of` is used
+        acd=acd.model_copy(update={"retry_first": 0.01}),
+        clocks=Clocks(wall=lambda: NOW, monotonic=lambda: NOW, chance=lambda: 0.0),
+        news=asyncio.Event(),
+        knock=knock,
+    )
+
+
 async def reconciled(
     path: Path, client: Client, *subjects: str, within: float = 5, **acd_settings: Any
 ) -> dict[str, str]:
@@ -68,20 +84,8 @@ async def reconciled(
     await ledger.accept(items, None, now=now - 60_000)
     claimed = await ledger.turn([], len(items), now=now - 60_000)
     await ledger.turn([(one, uncertain()) for one in claimed], 0, now=now - 50_000)
-    acd = Acd.model_validate(
-        {"url": "http://acd", "clients_id": 1, "token": "t", "settle": 1, "timezone": "UTC"} | acd_settings
-    )
     knocks: list[None] = []
-    reconciler = Reconciler(
-        ledger,
-        client,  # type: ignore[arg-type] # only `events` is used
-        Poster(),  # type: ignore[arg-type] # only `request_of` is used
-        acd=acd.model_copy(update={"retry_first": 0.01}),
-        clocks=Clocks(wall=lambda: NOW, monotonic=lambda: NOW, chance=lambda: 0.0),
-        news=asyncio.Event(),
-        knock=lambda: knocks.append(None),
-    )
-    task = asyncio.create_task(reconciler.run())
+    task = asyncio.create_task(reconciler(ledger, client, lambda: knocks.append(None), **acd_settings).run())
     try:
         await until(lambda: knocks, within=within)
         assert not task.done()
@@ -108,6 +112,31 @@ async def test_what_is_there_is_settled_and_the_rest_is_posted_again(tmp_path: P
     states = await reconciled(tmp_path / "state.db", client, "Printer", "Scanner")
     assert (states["created"], states["pending"]) == ("1", "1")
     assert client.readings == 1
+
+
+async def test_the_event_of_a_request_under_way_is_not_anothers(tmp_path: Path) -> None:
+    """Two mails say the same; the event in the list is that of the second, whose answer is still on its way.
+
+    The first is not settled with it, since nothing of it would reach the ACD then, and is posted once that is known.
+    """
+    ledger = await Ledger.open(tmp_path / "state.db")
+    now = round(NOW * 1000)
+    await ledger.accept([new_item("first"), new_item("second")], None, now=now - 60_000)
+    first, second = await ledger.turn([], 2, now=now - 60_000)
+    await ledger.turn([(first, uncertain())], 0, now=now - 50_000)
+    client, knocks = Client(listed("Printer on strike")), list[None]()
+    task = asyncio.create_task(reconciler(ledger, client, lambda: knocks.append(None)).run())
+    try:
+        await until(lambda: client.readings >= 3)
+        assert [one.key for one in await ledger.doubts()] == ["first"]
+        await ledger.turn([(second, created(5))], 0, now=now)
+        await until(lambda: knocks)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        totals = await ledger.totals()
+        await ledger.close()
+    assert (totals["created"], totals["pending"]) == (1, 1)
 
 
 async def test_an_item_that_is_beyond_it_stops_nobody(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import sqlite3
 
 from bridge.ledger import queries
 from bridge.ledger.accepting import accept
-from bridge.ledger.doubt import Found, doubts, owners, resolve
+from bridge.ledger.doubt import Found, doubts, owners, resolve, under_way
 from bridge.ledger.duplicates import newest
 from bridge.ledger.operating import drop
 from bridge.ledger.outbox import claim, settle
@@ -76,6 +76,26 @@ def test_an_item_whose_event_is_not_there_is_due_again_before_the_next(conn: sql
     assert resolve(conn, [], doubts(conn), now=9) == {"a": "pending"}
     (again,) = claim(conn, 8, now=9)
     assert (again.key, again.attempt) == ("a", 2)
+
+
+def test_what_is_under_way_may_have_made_an_event_too(conn: sqlite3.Connection) -> None:
+    """An event in the ACD's list may be the one whose answer is just coming; what is in doubt already is not named."""
+    accept(conn, [new_item("a"), new_item("b")], None, now=1)
+    (item,) = claim(conn, 1, now=5)
+    settle(conn, [(item, uncertain())], now=6)
+    claim(conn, 1, now=7)
+    assert [(one.key, one.sent_at, one.ended_at) for one in under_way(conn)] == [("b", 7, 7)]
+
+
+def test_an_event_that_another_item_made_meanwhile_settles_nobody(conn: sqlite3.Connection) -> None:
+    """The answer to a post is certain, what the list suggested is not: the item stays in doubt."""
+    accept(conn, [new_item("a"), new_item("b")], None, now=1)
+    first, second = claim(conn, 2, now=1)
+    settle(conn, [(first, uncertain())], now=2)
+    (doubt,) = doubts(conn)
+    settle(conn, [(second, created(77))], now=3)
+    assert resolve(conn, [Found(doubt=doubt, acd_event_id=77)], [], now=9) == {}
+    assert queries.item(conn, "a").state is ItemState.UNCERTAIN
 
 
 def test_what_an_operator_decided_meanwhile_stands(conn: sqlite3.Connection) -> None:
