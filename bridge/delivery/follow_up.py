@@ -100,7 +100,8 @@ def changed_at(row: Followed, event: AcdEvent, zone: tzinfo | None, now: int) ->
     """When the event got the state that is seen now, in milliseconds since 1970.
 
     It is dtLastModified, where that lies between the last look and this one; else it is the time of this look. The ACD
-    writes no zone: how its clock stands is told by dtCreated of an event that the item made, else by `zone`.
+    writes no zone: how its clock stands is told by dtCreated of an event that was made at the settlement, else by
+    `zone`.
     """
     if event.modified_at is None:
         return now

@@ -36,7 +36,7 @@ class Followed:
     key: str
     acd_event_id: int
     own: bool
-    """Whether the item made the event; else it went into one that was there."""
+    """Whether the event was made when the item was settled; else it was there before, or was found later."""
     began_at: int
     """When the item was settled."""
     steady: int
@@ -121,8 +121,9 @@ def set_routes(
 def due(conn: sqlite3.Connection, now: int, limit: int) -> list[Followed]:
     """The events that are due to be looked at, the longest due first."""
     rows = conn.execute(
-        "SELECT f.item_id, i.key, f.acd_event_id, i.state = 'created' AS own, f.began_at, f.steady, f.looked_at, "
-        "f.status, f.new_at, f.seen_at, f.done_at "
+        "SELECT f.item_id, i.key, f.acd_event_id, f.began_at, f.steady, f.looked_at, "
+        "f.status, f.new_at, f.seen_at, f.done_at, EXISTS (SELECT 1 FROM attempts AS last "
+        "WHERE last.item_id = i.id AND last.number = i.attempts AND last.outcome = 'created') AS own "
         "FROM follow_ups f INDEXED BY follow_ups_due JOIN items i ON i.id = f.item_id "
         "WHERE f.ended_at IS NULL AND f.due_at <= ? ORDER BY f.due_at, f.item_id LIMIT ?",
         (now, limit),

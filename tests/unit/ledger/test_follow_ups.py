@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,22 @@ def test_an_event_that_was_found_in_the_list_is_followed_too(conn: sqlite3.Conne
     assert follow_ups.state_of(conn, 1) is None
     resolve(conn, [Found(doubt=doubts(conn)[0], acd_event_id=7)], [], now=200)
     assert (state(conn).acd_event_id, state(conn).due_at) == (7, 230)
+
+
+@pytest.mark.parametrize("how", ["found in the list", "found by posting again"])
+def test_an_event_that_was_found_later_does_not_tell_the_time(conn: sqlite3.Connection, how: str) -> None:
+    """It was made before its item was settled, nobody knows how long: the ACD's clock cannot be read off it."""
+    follow(conn)
+    settled(conn, "a", uncertain())
+    (doubt,) = doubts(conn)
+    if how == "found in the list":
+        resolve(conn, [Found(doubt=doubt, acd_event_id=7)], [], now=200)
+    else:
+        resolve(conn, [], [doubt], now=150)
+        again = replace(updated(7), says_the_same=True)
+        outbox.settle(conn, [(outbox.claim(conn, 1, 160)[0], again)], 200)
+    (row,) = follow_ups.due(conn, 230, 10)
+    assert (row.began_at, row.own) == (200, False)
 
 
 @pytest.mark.parametrize("settlement", [later(5000), dead(), uncertain()])
