@@ -146,10 +146,15 @@ def state_of(conn: sqlite3.Connection, item_id: int) -> ActionState | None:
 
 
 def waits_for_done(conn: sqlite3.Connection, item_id: int) -> bool:
-    """Whether the item's mail gets its action only when its event, which is still followed, is Done."""
+    """Whether the item's mail gets its action only when its event, which is still followed, is Done.
+
+    The event may be that of another item that stands for it.
+    """
     row = conn.execute(
         "SELECT 1 FROM items i JOIN mail_action_sources s ON s.source = i.source AND s.stage = 'done' "
-        "JOIN follow_ups f ON f.item_id = i.id AND f.ended_at IS NULL WHERE i.id = ? AND i.kind = 'mail'",
+        "JOIN follow_ups f ON f.ended_at IS NULL AND f.item_id IN (SELECT i.id UNION ALL "
+        "SELECT first_item_id FROM duplicates WHERE item_id = i.id AND kind = 'same-case' AND over_at IS NULL) "
+        "WHERE i.id = ? AND i.kind = 'mail'",
         (item_id,),
     ).fetchone()
     return row is not None

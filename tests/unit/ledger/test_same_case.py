@@ -293,7 +293,9 @@ def test_its_mail_waits_for_done_of_the_event_that_stands_for_it(
     if comes == "before it is done":
         take(conn, halves[1], now=2)
     assert mail_actions.state_of(conn, second) is None
+    assert mail_actions.waits_for_done(conn, second) is (comes != "after it is done")
     follow_ups.record(conn, [over(first, outcome)], 5)
+    assert not mail_actions.waits_for_done(conn, second)
     if comes == "after it is done":
         take(conn, halves[1], now=6)
     assert [one.item_id for one in mail_actions.due(conn, "support", 9, 9)] == (
