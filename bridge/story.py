@@ -210,8 +210,10 @@ def _attempt_lines(told: Mapping[str, Any]) -> Iterator[str]:
 _SHARED = {
     ("duplicate", "updated"): "went into the event of {other}",
     ("duplicate", "same-case"): "{other} stands for it: the same case",
+    ("duplicate", "same-letter"): "{other} stands for it: a copy of the same mail",
     ("first", "updated"): "{other} went into its event",
     ("first", "same-case"): "stands for {other}: the same case",
+    ("first", "same-letter"): "stands for {other}: a copy of the same mail",
 }
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from bridge.cursor import FolderCursor
 from bridge.history import HistoryOrder
-from bridge.ledger import holding, letters, orders, same_case
+from bridge.ledger import holding, letters, orders, same_case, standing
 from bridge.ledger.holding import LoopNote
 from bridge.ledger.item import NewItem, Stored
 from bridge.ledger.lanes import hurry
@@ -68,16 +68,15 @@ def accept(
 
 
 def _accept_one(conn: sqlite3.Connection, item: NewItem, now: int) -> Stored:
-    item = letters.as_copy(conn, item)
-    first = same_case.first_of(conn, item, now)
+    first = letters.first_of(conn, item) or same_case.first_of(conn, item, now)
     if first is not None:
-        item = same_case.as_duplicate(item)
+        item = standing.as_duplicate(item, first)
     item_id = _insert(conn, item, now)
     if item_id is None:
         return _found_again(conn, item, now)
     letters.note(conn, item, item_id)
     if first is not None:
-        same_case.record(conn, item, first, now)
+        standing.record(conn, item, item_id, first, now)
     return Stored(key=item.key, state=item.state, new=True, reason=item.reason)
 
 

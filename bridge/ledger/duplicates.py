@@ -1,4 +1,4 @@
-"""Duplicates: items that went into an event that was there before, and items that another source's item stands for.
+"""Duplicates: items that went into an event that was there before, and items that another item stands for.
 
 A row carries what an operator needs by itself, since it outlives its items.
 """
@@ -19,6 +19,7 @@ class DuplicateKind(StrEnum):
 
     UPDATED = "updated"  #: the ACD had such an event already and added to it (`Result_` = `UPDATED`)
     SAME_CASE = "same-case"  #: the case came by another source too, whose item stands for this one
+    SAME_LETTER = "same-letter"  #: another copy of the mail stands for this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ _COLUMNS = (
     "at, kind, acd_event_id, key, source, sender, subject, ticket_number, "
     "first_key, first_source, first_at, over_at"
 )
+_REPEATS = "over_at IS NULL AND kind <> 'same-letter'"
+"""What is told: not each label of a mail."""
 _RECORD_UPDATED = """
     INSERT INTO duplicates (kind, at, acd_event_id, item_id, key, source, sender, subject, ticket_number,
                             first_item_id, first_key, first_source, first_at)
@@ -98,7 +101,7 @@ _RECORD_UPDATED = """
 """
 _EVENTS = """
     SELECT {name} AS name, count(*) AS repeats, min(at) AS first_repeat_at, max(at) AS last_repeat_at
-    FROM duplicates WHERE acd_event_id IS {null} AND over_at IS NULL {where} GROUP BY {name}
+    FROM duplicates WHERE acd_event_id IS {null} AND {repeats} {where} GROUP BY {name}
 """
 
 
@@ -126,7 +129,7 @@ def newest(
     """The newest duplicates, newest first."""
     where, values = _where(wanted)
     rows = conn.execute(
-        f"SELECT {_COLUMNS} FROM duplicates WHERE over_at IS NULL {where} ORDER BY at DESC, id DESC LIMIT ?",
+        f"SELECT {_COLUMNS} FROM duplicates WHERE {_REPEATS} {where} ORDER BY at DESC, id DESC LIMIT ?",
         (*values, limit),
     )
     return [_duplicate(row) for row in rows.fetchall()]
@@ -137,8 +140,8 @@ def repeated_events(
 ) -> list[RepeatedEvent]:
     """The events with repeats that fit, the one that was repeated last first."""
     where, values = _where(wanted)
-    made = _EVENTS.format(name="acd_event_id", null="NOT NULL", where=where)
-    to_be_made = _EVENTS.format(name="first_key", null="NULL", where=where)
+    made = _EVENTS.format(name="acd_event_id", null="NOT NULL", repeats=_REPEATS, where=where)
+    to_be_made = _EVENTS.format(name="first_key", null="NULL", repeats=_REPEATS, where=where)
     rows = conn.execute(
         f"SELECT * FROM ({made} UNION ALL {to_be_made}) ORDER BY last_repeat_at DESC, name DESC LIMIT ?",
         (*values, *values, limit),
@@ -151,7 +154,7 @@ def _repeated_event(conn: sqlite3.Connection, row: sqlite3.Row, wanted: Duplicat
     its = "acd_event_id = ?" if isinstance(name, int) else "acd_event_id IS NULL AND first_key IS ?"
     where, values = _where(wanted)
     each = conn.execute(
-        f"SELECT {_COLUMNS} FROM duplicates WHERE {its} AND over_at IS NULL {where} "
+        f"SELECT {_COLUMNS} FROM duplicates WHERE {its} AND {_REPEATS} {where} "
         "ORDER BY at DESC, id DESC LIMIT ?",
         (name, *values, MOST_REPEATS),
     ).fetchall()

@@ -1,4 +1,7 @@
-"""What is still to be done with the mails of settled items: the rows, which triggers make (0005_follow_up.sql)."""
+"""What is still to be done with the mails of settled items: the rows, which triggers make.
+
+Those are in 0005_follow_up.sql, and for mails that another item stands for in 0007_copies.sql.
+"""
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -153,7 +156,7 @@ def waits_for_done(conn: sqlite3.Connection, item_id: int) -> bool:
     row = conn.execute(
         "SELECT 1 FROM items i JOIN mail_action_sources s ON s.source = i.source AND s.stage = 'done' "
         "JOIN follow_ups f ON f.ended_at IS NULL AND f.item_id IN (SELECT i.id UNION ALL "
-        "SELECT first_item_id FROM duplicates WHERE item_id = i.id AND kind = 'same-case' AND over_at IS NULL) "
+        "SELECT first_item_id FROM duplicates WHERE item_id = i.id AND kind <> 'updated' AND over_at IS NULL) "
         "WHERE i.id = ? AND i.kind = 'mail'",
         (item_id,),
     ).fetchone()

@@ -1,7 +1,6 @@
 """One case that comes by two sources: which item stands for a new one. Decided where the new one is stored."""
 
 import sqlite3
-from dataclasses import dataclass, replace
 
 import orjson
 
@@ -9,8 +8,8 @@ from bridge.ledger.duplicates import DuplicateKind
 from bridge.ledger.finding import ids_of_message
 from bridge.ledger.item import NewItem
 from bridge.ledger.lanes import LIVE
+from bridge.ledger.standing import First
 from bridge.ledger.state import ItemState
-from bridge.reason import Reason
 
 MOST_LOOKED_AT = 50
 """Items of one name that are looked at, the newest. What is not found is posted: nothing is lost by the bound."""
@@ -39,17 +38,6 @@ _NAMED = {
 _BY_NAME = {name: _FIRST.format(named=named, live=LIVE) for name, named in _NAMED.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class First:
-    """The item that stands for a new one."""
-
-    id: int
-    key: str
-    source: str
-    accepted_at: int
-    acd_event_id: int | None
-
-
 def first_of(conn: sqlite3.Connection, item: NewItem, now: int) -> First | None:
     """The oldest item of the same case that came by another source and will have, or has, an event.
 
@@ -68,24 +56,4 @@ def first_of(conn: sqlite3.Connection, item: NewItem, now: int) -> First | None:
     }
     named = ((query, item.message[name]) for name, query in _BY_NAME.items() if name in item.message)
     rows = (conn.execute(query, values | {"words": words}).fetchone() for query, words in named)
-    return next((First(**dict(row)) for row in rows if row is not None), None)
-
-
-def as_duplicate(item: NewItem) -> NewItem:
-    """The item as it is stored where another one stands for it. It keeps its event, to be posted if that one fails."""
-    return replace(item, state=ItemState.DUPLICATE, reason=Reason.SAME_CASE)
-
-
-def record(conn: sqlite3.Connection, item: NewItem, first: First, now: int) -> None:
-    """Write down which item stands for this one, which was just stored."""
-    message = item.message
-    conn.execute(
-        "INSERT INTO duplicates (kind, at, acd_event_id, item_id, key, source, sender, subject, ticket_number, "
-        "first_item_id, first_key, first_source, first_at) "
-        "SELECT ?, ?, ?, id, key, source, ?, ?, ?, ?, ?, ?, ? FROM items WHERE key = ?",
-        (
-            DuplicateKind.SAME_CASE, now, first.acd_event_id,
-            message.get("sender", ""), message.get("subject", ""), message.get("ticket_number", ""),
-            first.id, first.key, first.source, first.accepted_at, item.key,
-        ),
-    )  # fmt: skip
+    return next((First(kind=DuplicateKind.SAME_CASE, **dict(row)) for row in rows if row is not None), None)

@@ -91,13 +91,14 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        "same-case",
-        "an item that another source's stands for has one that was delivered or is still open",
+        "duplicate",
+        "an item that another one stands for is a duplicate, and another source's was delivered or is still open",
         """
         SELECT duplicates.key FROM duplicates
         JOIN items AS one ON one.id = duplicates.item_id JOIN items AS first ON first.id = duplicates.first_item_id
-        WHERE duplicates.kind = 'same-case' AND duplicates.over_at IS NULL AND (one.state <> 'duplicate'
-            OR one.event IS NOT NULL AND first.state IN ('dead', 'quarantined', 'filtered', 'duplicate', 'vanished'))
+        WHERE duplicates.kind <> 'updated' AND duplicates.over_at IS NULL AND (one.state <> 'duplicate'
+            OR duplicates.kind = 'same-case' AND one.event IS NOT NULL
+            AND first.state IN ('dead', 'quarantined', 'filtered', 'duplicate', 'vanished'))
         """,
     ),
     Invariant(

@@ -48,3 +48,27 @@ async def test_a_mail_is_moved_once_its_event_is_created(
             )
         with shared_dovecot.client(user) as client:
             assert (subjects(client, "INBOX"), subjects(client, "Done")) == (0, 1)
+
+
+async def test_each_copy_of_a_mail_is_moved(
+    shared_dovecot: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A letter that lies in two watched folders makes one event, and leaves neither mail behind."""
+    monkeypatch.setattr(after_delivery_keeper, "LOOK_EVERY_SECONDS", 0.02)
+    user = "whole-copies"
+    for folder in ("Sales", "Done"):
+        shared_dovecot.make_folder(user, folder)
+    settings = {"folders": ["INBOX", "Sales"], "one_event_for": "mailbox"}
+    wanted = {"action": "move", "folder": "Done"}
+    async with simulator() as acd:
+        box = mailbox(user, shared_dovecot.port, after_delivery=wanted, **settings)
+        config = config_of(tmp_path, acd, mailboxes=[box])
+        async with bridge(config):
+            await until(partial(mails_watched, config))
+            for folder in ("INBOX", "Sales"):
+                shared_dovecot.append(user, mail(1), folder)
+            with shared_dovecot.client(user) as client:
+                await until(lambda: subjects(client, "Done") == 2, within=10)
+                assert (subjects(client, "INBOX"), subjects(client, "Sales")) == (0, 0)
+        assert sorted(one.state for one in items(config)) == ["created", "duplicate"]
+        assert len(acd.events) == 1

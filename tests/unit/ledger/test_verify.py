@@ -65,7 +65,7 @@ BREAKING = {
     "event-to-post": "UPDATE items SET event = NULL WHERE key = 'd'",
     "event-id": "UPDATE items SET acd_event_id = NULL WHERE key = 'b'",
     "one-event-one-item": "UPDATE items SET state = 'created' WHERE key = 'b'",
-    "same-case": "INSERT INTO duplicates (kind, at, key, source, sender, subject, ticket_number, item_id) "
+    "duplicate": "INSERT INTO duplicates (kind, at, key, source, sender, subject, ticket_number, item_id) "
     "SELECT 'same-case', 1, key, source, '', '', '', id FROM items WHERE key = 'd'; "
     "UPDATE duplicates SET first_item_id = 1 WHERE kind = 'same-case'",
     "cursor": "UPDATE cursors SET baseline = 11",
