@@ -8,8 +8,12 @@ BATCH = 2000
 """Bounds the time that other writes wait."""
 _OVER = ("created", "updated", "filtered", "duplicate", "vanished")
 _UNNEEDED = f"""NOT EXISTS (SELECT 1 FROM duplicates JOIN items AS first ON first.id = duplicates.first_item_id
-    WHERE duplicates.item_id = items.id AND duplicates.kind = 'same-case' AND first.state IN {OPEN_LIST})"""
-"""What would take the place of an open item is needed as long as that may still fail."""
+    WHERE duplicates.item_id = items.id AND duplicates.kind = 'same-case' AND first.state IN {OPEN_LIST})
+    AND NOT EXISTS (SELECT 1 FROM follow_ups WHERE item_id = items.id AND ended_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM notices WHERE item_id = items.id AND ended_at IS NULL)"""
+"""What would take the place of an open item is needed as long as that may still fail, and what somebody is to be told
+of until he has been told. Both end by themselves.
+"""
 
 
 def remove_settled(conn: sqlite3.Connection, before: int) -> int:

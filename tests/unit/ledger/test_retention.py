@@ -1,9 +1,13 @@
 import sqlite3
 
-from bridge.ledger import queries
+import pytest
+
+from bridge.ledger import follow_ups, notices, queries
 from bridge.ledger.accepting import accept
 from bridge.ledger.duplicates import newest
+from bridge.ledger.follow_ups import FollowedRoute, FollowUpOutcome, Looked
 from bridge.ledger.item import ItemFilter
+from bridge.ledger.notices import NoticeOutcome, Sent
 from bridge.ledger.outbox import claim, settle
 from bridge.ledger.retention import remove_settled
 from bridge.ledger.state import ItemState
@@ -27,3 +31,19 @@ def test_only_old_items_that_are_over_are_removed(conn: sqlite3.Connection) -> N
     (kept,) = newest(conn, 10)
     assert (kept.key, kept.first_key, kept.ticket_number) == ("merged", "done", "DH-1")
     assert remove_settled(conn, before=50) == 0
+
+
+@pytest.mark.parametrize("waits", ["for its event", "for the receiver of its notice"])
+def test_what_somebody_is_still_to_be_told_of_stays(conn: sqlite3.Connection, waits: str) -> None:
+    """A receiver that is down at the end of the retention hears of it nevertheless, or the notice is given up aloud."""
+    follow_ups.set_routes(conn, [FollowedRoute(route="billing", notify="desk")], first=1, longest=9, now=0)
+    accept(conn, [new_item("a", route="billing")], None, now=1)
+    (item,) = claim(conn, 1, now=1)
+    settle(conn, [(item, created(1))], now=10)
+    done = Looked(item_id=item.id, due_at=0, steady=0, told=True, outcome=FollowUpOutcome.DONE)
+    if waits == "for the receiver of its notice":
+        follow_ups.record(conn, [done], 20)
+    assert remove_settled(conn, before=50) == 0
+    follow_ups.record(conn, [done], 20)
+    notices.record(conn, [Sent(item_id=item.id, outcome=NoticeOutcome.TAKEN)], 60)
+    assert remove_settled(conn, before=50) == 1
