@@ -1,5 +1,6 @@
 """Taking a person's data out of the state file: what must be known of an item stays, who it was does not."""
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
@@ -15,15 +16,14 @@ FORGOTTEN = {"forgotten": True}
 """What is left of a message."""
 
 _HOLDS_IT = """
-    instr(lower(message), ?1) OR instr(lower(coalesce(event, '')), ?1) OR instr(lower(conversation), ?1)
-    OR instr(lower(detail), ?1) OR instr(lower(coalesce(CAST(raw AS TEXT), '')), ?1)
-    OR EXISTS (SELECT 1 FROM attempts WHERE item_id = items.id AND instr(lower(coalesce(words, '')), ?1))
+    holds(message, ?1) OR holds(event, ?1) OR holds(conversation, ?1) OR holds(detail, ?1) OR holds(raw, ?1)
+    OR EXISTS (SELECT 1 FROM attempts WHERE item_id = items.id AND holds(words, ?1))
 """
 
 _FORGET_DUPLICATES = "UPDATE duplicates SET sender = '', subject = '', ticket_number = '' WHERE"
 _HELD_BY_A_DUPLICATE = """
     item_id IS NULL
-    AND (instr(lower(sender), ?1) OR instr(lower(subject), ?1) OR instr(lower(ticket_number), ?1))
+    AND (holds(sender, ?1) OR holds(subject, ?1) OR holds(ticket_number, ?1))
 """
 
 
@@ -64,6 +64,7 @@ class Forgotten:
 
 def holding(conn: sqlite3.Connection, address: str) -> Holding:
     """Where the address stands, as sender, recipient or in any text. It is looked for in small letters."""
+    _teach(conn)
     rows = conn.execute(
         f"SELECT key, state FROM items WHERE {_HOLDS_IT} ORDER BY id", _forms(address)
     ).fetchall()
@@ -74,6 +75,26 @@ def holding(conn: sqlite3.Connection, address: str) -> Holding:
         f"SELECT count(*) FROM duplicates WHERE {_HELD_BY_A_DUPLICATE}", (address.lower(),)
     ).fetchone()[0]
     return Holding(**{kind: tuple(keys) for kind, keys in found.items()}, duplicates=gone)
+
+
+def _teach(conn: sqlite3.Connection) -> None:
+    """SQLite's own lower() knows the letters of ASCII alone, and no JSON."""
+    conn.create_function("holds", 2, _holds, deterministic=True)
+
+
+def _holds(kept: str | bytes | None, small: str) -> bool:
+    """Whether these words are in what is kept, whatever their case."""
+    if isinstance(kept, bytes):
+        return small in kept.decode(errors="replace").lower() or small in _unescaped(kept).lower()
+    return kept is not None and small in kept.lower()
+
+
+def _unescaped(body: bytes) -> str:
+    """A webhook's body, whose JSON may write any letter as an escape."""
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _forms(address: str) -> tuple[str]:
@@ -104,10 +125,11 @@ def forget_items(conn: sqlite3.Connection, keys: Iterable[str], now: int, *, dro
 
 def forget_records(conn: sqlite3.Connection, address: str) -> Forgotten:
     """Take the address out of what is kept beside items: records of duplicates whose items are gone, and of loops."""
+    _teach(conn)
     small = (address.lower(),)
     return Forgotten(
         duplicates=conn.execute(f"{_FORGET_DUPLICATES} {_HELD_BY_A_DUPLICATE}", small).rowcount,
-        loops=conn.execute("DELETE FROM loops WHERE instr(lower(name), ?)", small).rowcount,
+        loops=conn.execute("DELETE FROM loops WHERE holds(name, ?)", small).rowcount,
     )
 
 

@@ -1,5 +1,6 @@
 """Taking a person's data out of the state file."""
 
+import json
 import sqlite3
 from dataclasses import replace
 from functools import partial
@@ -101,6 +102,29 @@ def test_unusual_addresses(conn: sqlite3.Connection, address: str) -> None:
     item = replace(new_item("odd", state=ItemState.FILTERED), message={"sender": address})
     accept(conn, [item, new_item("anna", state=ItemState.FILTERED)], None, now=1)
     assert holding(conn, address).settled == ("odd",)
+
+
+@pytest.mark.parametrize("written", ["ÖZGE@example.org", "özge@example.org", "Özge@Example.org"])
+def test_small_letters_of_any_script(conn: sqlite3.Connection, written: str) -> None:
+    """However the address is written, in a mail, in a kept body, in records beside items or on the command line."""
+    loop = LoopNote(f"sender support\0{written.lower()}", "key", 3, 1)
+    item = replace(new_item("mail", state=ItemState.FILTERED), message={"sender": written})
+    body = replace(
+        new_item("body", kind="ticket", state=ItemState.QUARANTINED, event=None),
+        message={},
+        raw=json.dumps({"from": written}).encode(),
+    )
+    accept(conn, [item, body], None, now=1, flood=FloodNotes(loops=[loop]))
+    conn.execute(
+        "INSERT INTO duplicates (kind, at, key, source, sender, subject, ticket_number) "
+        "VALUES ('updated', 1, 'gone', 'support', ?, '', '')",
+        (written,),
+    )
+    for address in ("ÖZGE@EXAMPLE.ORG", "özge@example.org"):
+        found = holding(conn, address)
+        assert (found.settled, found.duplicates) == (("mail", "body"), 1)
+    done = forget_records(conn, "Özge@example.org")
+    assert (done.duplicates, done.loops) == (1, 1)
 
 
 def test_records_of_items_that_are_gone(conn: sqlite3.Connection) -> None:
