@@ -276,5 +276,8 @@ class Ledger:
                 try:
                     return await asyncio.shield(reading)
                 finally:
-                    # A thread cannot be cancelled: closing the connection under it would crash the process.
-                    await asyncio.wait({reading})
+                    # A thread cannot be cancelled: closing the connection under it would crash the process. Who is
+                    # cancelled while he waits for it is on his way out already.
+                    while not reading.done():
+                        with suppress(asyncio.CancelledError):
+                            await asyncio.wait({reading})

@@ -9,8 +9,12 @@ from bridge.ledger.ledger import Ledger
 from tests.wait import until
 
 
-async def test_the_file_is_not_closed_under_a_cancelled_reading(tmp_path: Path) -> None:
-    """Whoever waits for a reading may be cancelled; its thread ends before the connection is closed."""
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+async def test_the_file_is_not_closed_under_a_cancelled_reading(tmp_path: Path, times: int) -> None:
+    """Whoever waits for a reading may be cancelled; its thread ends before the connection is closed.
+
+    One whose time was over is cancelled for the second time where the bridge stops just then.
+    """
     ledger = await Ledger.open(tmp_path / "state.db")
     begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
 
@@ -22,7 +26,10 @@ async def test_the_file_is_not_closed_under_a_cancelled_reading(tmp_path: Path) 
 
     reading = asyncio.create_task(ledger._read(slow))
     await until(begun.is_set)
-    reading.cancel()
+    for _ in range(times):
+        reading.cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
     closing = asyncio.create_task(ledger.close())
     for _ in range(10):
         await asyncio.sleep(0)
