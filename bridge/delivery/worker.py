@@ -71,6 +71,8 @@ class DeliveryWorker:
         self._news = asyncio.Event()
         self._stopping = False
         self._ready = Ready(concurrency)
+        self._back: list[Claimed] = []
+        """Claimed ahead and not to be begun any more; nobody knows yet whether the state file has taken them back."""
         self._under_way: dict[asyncio.Task[None], Claimed] = {}
         self._ended: list[Ended] = []
         self._turn_failed = False
@@ -92,7 +94,7 @@ class DeliveryWorker:
         """Work until stopped, and then until what was under way is written down."""
         try:
             await self._recover()
-            while not self._stopping or self._under_way or self._ended or self._ready:
+            while not self._stopping or self._under_way or self._ended or self._ready or self._back:
                 self.ticked_at = self._clocks.monotonic()
                 self._news.clear()
                 await self._turn()
@@ -138,24 +140,25 @@ class DeliveryWorker:
         """
         self._begin_ready()
         ended, self._ended = self._ended, []
-        back, (limit, history) = self._not_to_be_begun(), self._wanted()
-        if not (ended or back or limit or self._turn_failed):
+        self._back += self._not_to_be_begun()
+        limit, history = self._wanted()
+        if not (ended or self._back or limit or self._turn_failed):
             return
         try:
             settled = [(one.item, one.settlement) for one in ended]
             claimed = await self._ledger.turn(
-                settled, limit, now=self._now(), history=history, back=back, in_hand=self._in_hand()
+                settled, limit, now=self._now(), history=history, back=self._back, in_hand=self._in_hand()
             )
         except StateFileGoneError:
             raise
         except StateFileError as error:
             self._turn_failed = True
             self._ended = ended + self._ended
-            self._ready.add(back)
             log.error("state-file-failed", problem=error.message, hint=error.hint)
             await asyncio.sleep(STATE_FILE_PAUSE_SECONDS)
             return
         self._turn_failed = False
+        self._back = []
         self._ready.add(claimed)
         self._begin_ready()
         for one in ended:

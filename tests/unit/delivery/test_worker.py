@@ -224,6 +224,47 @@ async def test_a_turn_that_is_on_disk_although_it_failed_leaves_nothing_under_wa
     assert [attempts_of(path, key) for key in "abc"] == [("created", 1)] * 3
 
 
+async def test_what_was_handed_back_by_a_turn_that_failed_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate shuts, what is claimed ahead is handed back, the commit's answer is lost, and the gate opens again.
+
+    What may not be claimed any more has no attempt on disk: posted, it would be claimed and posted once more.
+    """
+    monkeypatch.setattr("bridge.delivery.worker.STATE_FILE_PAUSE_SECONDS", 0)
+    path, time, door = tmp_path / "state.db", Time(), asyncio.Event()
+    answers = iter([UNAUTHORISED])
+
+    class OneWaits(Poster):
+        async def post(self, draft: EventDraft) -> Answer:
+            self.posted.append(draft.subject)
+            if draft.subject == "b":
+                await door.wait()
+            return next(answers, CREATED) if draft.subject == "a" else CREATED
+
+    poster = OneWaits()
+    async with working(path, poster, time, concurrency=2) as (ledger, worker):
+        real, lost = ledger.turn, 0
+
+        async def losing(*args: Any, **others: Any) -> list[Claimed]:
+            nonlocal lost
+            claimed = await real(*args, **others)
+            if others["back"] and not lost:
+                lost += 1
+                door.set()
+                await until(lambda: not worker._under_way)
+                raise StateFileError("the disk failed")
+            return claimed
+
+        monkeypatch.setattr(ledger, "turn", losing)
+        await accept(ledger, *"abcde")
+        worker.knock()
+        await until(settled(ledger, "created", 5))
+    assert lost == 1
+    assert sorted(poster.posted) == sorted("abcde" + "a")
+    assert [attempts_of(path, key) for key in "bcde"] == [("created", 1)] * 4
+
+
 def attempts_of(path: Path, key: str) -> tuple[str, int]:
     """The item's state, and how many attempts the state file knows of it."""
     item = look(path, partial(queries.item, key=key))
