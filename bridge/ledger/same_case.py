@@ -23,19 +23,23 @@ _FIRST = """
     WHERE state IN ('pending', 'sending', 'uncertain', 'held', 'created', 'updated')
     AND source IN (SELECT value FROM json_each(:sources))
     AND (abs(received_at - :received_at) <= :within
-        OR (lane = {live} AND :lane = {live} AND abs(accepted_at - :now) <= :within))
+        OR (lane = {live} AND :lane = {live} AND abs({taken_in} - :now) <= :within))
     AND NOT EXISTS (SELECT 1 FROM duplicates AS d
         WHERE d.kind = 'same-case' AND d.first_item_id = one.id AND d.source = :source)
     AND NOT EXISTS (SELECT 1 FROM duplicates AS d
         WHERE d.kind = 'same-case' AND d.item_id = one.id AND d.first_source = :source)
     ORDER BY id LIMIT 1
 """
+# A retry moves accepted_at; an attempt from before it tells that the item had been there.
+_TAKEN_IN = """
+    min(accepted_at, ifnull((SELECT started_at FROM attempts WHERE item_id = one.id AND number = 1), accepted_at))
+"""
 _NAMED = {
     "message_id": f"id IN ({ids_of_message(f'(SELECT max(id) FROM items) - {NEWEST}')})",
     "ticket_number": "message ->> 'ticket_number' = :words",
 }
 """The Message-ID first: it tells the one of several messages of a ticket that this one belongs to."""
-_BY_NAME = {name: _FIRST.format(named=named, live=LIVE) for name, named in _NAMED.items()}
+_BY_NAME = {name: _FIRST.format(named=named, live=LIVE, taken_in=_TAKEN_IN) for name, named in _NAMED.items()}
 
 
 def first_of(conn: sqlite3.Connection, item: NewItem, now: int) -> First | None:

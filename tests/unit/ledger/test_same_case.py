@@ -248,6 +248,16 @@ def test_a_retry_of_the_dead_one_is_its_own(conn: sqlite3.Connection) -> None:
     assert violations(conn) == []
 
 
+def test_a_retry_brings_no_later_message_near(conn: sqlite3.Connection) -> None:
+    """When an item was taken in does not change when its time for tries begins anew: what comes now is news."""
+    take(conn, came("a"))
+    post(conn, dead(), now=5)
+    retry(conn, ["a"], now=9 * WITHIN)
+    post(conn, created(1), now=9 * WITHIN)
+    take(conn, came("b", "desk", at=9 * WITHIN), now=9 * WITHIN)
+    assert state(conn, "b")[0] == "pending"
+
+
 def test_uncertainty_is_no_end(conn: sqlite3.Connection) -> None:
     """While the first may have its event, the second waits."""
     take(conn, came("a"), came("b", "desk"))
