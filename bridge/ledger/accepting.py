@@ -14,10 +14,7 @@ from bridge.ledger.holding import LoopNote
 from bridge.ledger.item import NewItem, Stored
 from bridge.ledger.lanes import hurry
 from bridge.ledger.places import note, place_of
-from bridge.ledger.state import OPEN, ItemState
-
-OPEN_LIST = "('pending', 'sending', 'uncertain', 'held')"
-"""OPEN as the partial indexes write it; SQLite uses such an index only for the very same words."""
+from bridge.ledger.state import OPEN, OPEN_LIST, ItemState
 
 _INSERT = f"""
     INSERT INTO items (key, source, kind, place, conversation, state, reason, detail, route, turn, lane,

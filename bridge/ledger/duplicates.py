@@ -7,6 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bridge.ledger.state import OPEN_LIST
+
 BATCH = 2000
 """Rows that are removed at once; bounds the time that other writes wait."""
 MOST_OF_AN_ITEM = 100
@@ -184,9 +186,14 @@ def of_item(conn: sqlite3.Connection, item_id: int) -> list[Duplicate]:
 
 
 def remove_old(conn: sqlite3.Connection, before: int) -> int:
-    """Remove some that are of before this time (milliseconds since 1970); how many."""
+    """Remove some that are of before this time (milliseconds since 1970); how many.
+
+    What may still take the place of an open item is found by its record.
+    """
     return conn.execute(
-        "DELETE FROM duplicates WHERE id IN (SELECT id FROM duplicates WHERE at < ? ORDER BY at LIMIT ?)",
+        "DELETE FROM duplicates WHERE id IN (SELECT id FROM duplicates WHERE at < ? ORDER BY at LIMIT ?) "
+        f"AND NOT (kind = 'same-case' AND over_at IS NULL AND EXISTS (SELECT 1 FROM items "
+        f"WHERE items.id = duplicates.first_item_id AND items.state IN {OPEN_LIST}))",
         (before, BATCH),
     ).rowcount
 

@@ -3,9 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from bridge.ledger.accepting import OPEN_LIST
 from bridge.ledger.outbox import give_turn
-from bridge.ledger.state import DROPPABLE, RETRYABLE, ItemState
+from bridge.ledger.state import DROPPABLE, OPEN_LIST, RETRYABLE, ItemState
 from bridge.reason import Reason
 
 STANDS_FOR_IT = (Reason.SUSPECTED_LOOP, Reason.SAME_LETTER, Reason.SAME_CASE)

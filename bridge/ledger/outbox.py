@@ -7,11 +7,10 @@ from typing import Any
 import orjson
 
 from bridge.event import EventDraft
-from bridge.ledger.accepting import OPEN_LIST
 from bridge.ledger.duplicates import name_maker, record_updated
 from bridge.ledger.item import Claimed, Settlement
 from bridge.ledger.lanes import DUE
-from bridge.ledger.state import OPEN, ItemState
+from bridge.ledger.state import OPEN, OPEN_LIST, ItemState
 from bridge.reason import Reason
 
 LONGEST_WAIT_MS = 2 * 86_400_000

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from bridge.ledger.accepting import OPEN_LIST
+from bridge.ledger.state import OPEN_LIST
 
 BATCH = 2000
 """Bounds the time that other writes wait."""

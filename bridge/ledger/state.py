@@ -21,6 +21,8 @@ class ItemState(StrEnum):
 
 OPEN = frozenset({ItemState.PENDING, ItemState.SENDING, ItemState.UNCERTAIN, ItemState.HELD})
 """Not settled yet. An open item keeps later ones of its conversation waiting."""
+OPEN_LIST = "('pending', 'sending', 'uncertain', 'held')"
+"""OPEN as the partial indexes write it; SQLite uses such an index only for the very same words."""
 
 RETRYABLE = frozenset(
     {

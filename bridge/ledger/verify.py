@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from bridge.ledger.accepting import OPEN_LIST
+from bridge.ledger.state import OPEN_LIST
 
 MOST_EXAMPLES = 5
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from bridge.ledger.accepting import OPEN_LIST
-from bridge.ledger.state import OPEN
+from bridge.ledger.state import OPEN, OPEN_LIST
 
 
 @dataclass(frozen=True, slots=True)

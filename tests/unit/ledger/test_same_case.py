@@ -10,7 +10,7 @@ import pytest
 
 from bridge.ledger import follow_ups, mail_actions, queries
 from bridge.ledger.accepting import accept
-from bridge.ledger.duplicates import newest, of_item
+from bridge.ledger.duplicates import newest, of_item, remove_old
 from bridge.ledger.follow_ups import FollowedRoute, FollowUpOutcome, Looked
 from bridge.ledger.forgetting import forget_items, holding
 from bridge.ledger.item import NewItem, SameCase, Settlement, Stored
@@ -336,6 +336,15 @@ def test_the_second_stays_while_the_first_may_fail(conn: sqlite3.Connection) -> 
     assert remove_settled(conn, before=99) == 2
     (kept,) = newest(conn, 9)
     assert (kept.key, kept.source, kept.first_key, kept.acd_event_id) == ("b", "desk", "a", 1)
+
+
+def test_its_record_stays_while_the_first_may_fail(conn: sqlite3.Connection) -> None:
+    """However short the time is that records are kept: only by them the second takes the place of the first."""
+    take(conn, came("a"), came("b", "desk"))
+    assert remove_old(conn, before=99) == 0
+    post(conn, dead())
+    assert post(conn, created(1), now=2) == ["b"]
+    assert remove_old(conn, before=99) == 1
 
 
 def test_a_forgotten_one_takes_no_place(conn: sqlite3.Connection) -> None:
