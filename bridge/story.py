@@ -13,7 +13,7 @@ from bridge.ledger.follow_ups import FollowUpState
 from bridge.ledger.item import Attempt, Item
 from bridge.ledger.mail_actions import ActionState, state_of, waits_for_done
 from bridge.ledger.notices import NoticeState
-from bridge.ledger.state import ItemState
+from bridge.ledger.state import OPEN, ItemState
 from bridge.message import Noticed
 from bridge.routing.router import UNTOLD
 
@@ -157,7 +157,7 @@ def in_words(told: Mapping[str, Any]) -> list[str]:
         *_route_lines(told["route"]),
         *_attempt_lines(told),
         *map(_duplicate_line, told["duplicates"]),
-        *_action_lines(told["after_delivery"], waits=told["after_delivery_waits_for_done"]),
+        *_action_lines(told),
         *_follow_up_lines(told["follow_up"]),
         *_notice_lines(told["notice"]),
         f"next: {told['next']}",
@@ -227,8 +227,11 @@ def _duplicate_line(one: Mapping[str, Any]) -> str:
     return f"{_SHARED[one['role'], one['kind']].format(other=other)}, since {one['at']}{over}"
 
 
-def _action_lines(action: Mapping[str, Any] | None, *, waits: bool) -> Iterator[str]:
-    if action is None and waits:
+def _action_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    action = told["after_delivery"]
+    if action is None and told["state"] in OPEN:
+        yield "after delivery: nothing before it is delivered"
+    elif action is None and told["after_delivery_waits_for_done"]:
         yield "after delivery: it begins when the event is Done in the ACD"
     elif action is None:
         yield "after delivery: nothing is to be done with it"

@@ -14,7 +14,7 @@ from bridge.ledger.file import open_for_writing
 from bridge.ledger.finding import MOST, find
 from bridge.ledger.item import NewItem, Settlement
 from bridge.ledger.mail_actions import Postponed
-from bridge.ledger.state import ItemState
+from bridge.ledger.state import OPEN, ItemState
 from bridge.reason import Reason
 from tests.unit.ledger.making import DRAFT, created, later
 
@@ -232,7 +232,10 @@ def test_no_route_is_asked_about_nothing(conn: sqlite3.Connection, path: Path) -
 
 @pytest.mark.parametrize("state", list(ItemState))
 def test_every_state_says_what_is_next(conn: sqlite3.Connection, path: Path, state: ItemState) -> None:
-    """No state leaves an operator without a word."""
+    """No state leaves an operator without a word, nor is an open item's mail said to stay as it is."""
     deliver(conn, item("aabb", state=state))
     conn.close()
-    assert "next: " in explain(path, "aabb").stdout
+    told = explain(path, "aabb").stdout
+    assert "next: " in told
+    assert ("after delivery: nothing before it is delivered" in told) is (state in OPEN)
+    assert ("after delivery: nothing is to be done with it" in told) is (state not in OPEN)
