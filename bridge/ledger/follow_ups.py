@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from bridge.ledger.mail_actions import Run
+from bridge.ledger.access import Access
 
 
 class FollowUpOutcome(StrEnum):
@@ -179,7 +179,7 @@ def state_of(conn: sqlite3.Connection, item_id: int) -> FollowUpState | None:
 class FollowUps:
     """What the running service asks of these rows. Every method may raise StateFileError."""
 
-    def __init__(self, read: Run, write: Run) -> None:
+    def __init__(self, read: Access, write: Access) -> None:
         self._read = read
         self._write = write
 

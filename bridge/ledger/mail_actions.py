@@ -4,15 +4,14 @@ Those are in 0005_follow_up.sql, and for mails that another item stands for in 0
 """
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Protocol, TypeVar
 
 import orjson
 
-T = TypeVar("T")
+from bridge.ledger.access import Access
 
 MOST_PLACES = 10
 """Places of one item that are looked at: where it was found first, and again."""
@@ -163,17 +162,10 @@ def waits_for_done(conn: sqlite3.Connection, item_id: int) -> bool:
     return row is not None
 
 
-class Run(Protocol):
-    """Runs a function on the state file, for reading or for writing."""
-
-    def __call__(self, function: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]:
-        """The function's result."""
-
-
 class MailActions:
     """What the running service asks of these rows. Every method may raise StateFileError."""
 
-    def __init__(self, read: Run, write: Run) -> None:
+    def __init__(self, read: Access, write: Access) -> None:
         self._read = read
         self._write = write
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from bridge.ledger.mail_actions import Run
+from bridge.ledger.access import Access
 
 
 class NoticeOutcome(StrEnum):
@@ -132,7 +132,7 @@ def state_of(conn: sqlite3.Connection, item_id: int) -> NoticeState | None:
 class Notices:
     """What the running service asks of these rows. Every method may raise StateFileError."""
 
-    def __init__(self, read: Run, write: Run) -> None:
+    def __init__(self, read: Access, write: Access) -> None:
         self._read = read
         self._write = write
 

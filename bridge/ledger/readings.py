@@ -7,7 +7,7 @@ import sqlite3
 from functools import partial
 from typing import NamedTuple
 
-from bridge.ledger.refresh_tokens import Access
+from bridge.ledger.access import Access
 
 
 class Reading(NamedTuple):

@@ -2,22 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from bridge.ledger.access import Access
 from bridge.ledger.visit import change, look
 
 T = TypeVar("T")
-
-
-class Access(Protocol):
-    """A way to run a function on the state file."""
-
-    def __call__(self, function: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]:
-        """The function's answer; of a write function once it is on disk. Raises StateFileError."""
-        ...
 
 
 class RefreshTokens:
