@@ -86,10 +86,17 @@ class Ledger:
         """
         async with self._reading:
             self._reader.close()
-        # Where this cannot be written the next start is a careful one, and no worse.
-        with suppress(StateFileError):
-            await self._writer.write(readings.closed)
+        try:
+            # Where this cannot be written the next start is a careful one, and no worse.
+            with suppress(StateFileError):
+                await self._writer.write(readings.closed)
+        except Exception:
+            await self._end()
+            raise
         passing(Point.FILE_CLOSES)
+        await self._end()
+
+    async def _end(self) -> None:
         await self._writer.close()
         self._lock.release()
 

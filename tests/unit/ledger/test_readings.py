@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from bridge.ledger import readings
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.readings import Reading
 
@@ -49,3 +52,15 @@ async def test_notes_outlive_a_death(tmp_path: Path) -> None:
     assert await ledger.readings.last("a", "INBOX", 0) is None
     assert await ledger.readings.last("a", "INBOX", 1) == NOTED
     await ledger.close()
+
+
+async def test_a_defect_at_the_close_leaves_nothing_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the last word into the file meets, the file is closed and free for the next service."""
+    ledger = await Ledger.open(path)
+    with monkeypatch.context() as broken:
+        broken.setattr(readings, "closed", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await ledger.close()
+    again = await Ledger.open(path)
+    assert not again.closed_before
+    await again.close()
