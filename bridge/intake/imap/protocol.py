@@ -6,6 +6,7 @@ splitting recurses once per line, takes parentheses in subjects for structure an
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,9 @@ USER_TIMEOUT_MS = (KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES) * 100
 """Milliseconds that sent bytes may stay unacknowledged before the system gives the connection up (tcp(7))."""
 BYE_GRACE = 5.0
 """Seconds a server has to close the connection after its BYE."""
+
+_TAGGED = re.compile(rb"[A-Z0-9]+ (?:OK|NO|BAD)")
+"""The beginning of an answer that the library takes as the end of a command."""
 
 Collect = Callable[[Parts], bool]
 """Takes an untagged response of the command in progress; True where it was meant for it."""
@@ -126,11 +130,13 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
             self._untagged(parts)
         elif line.startswith(b"+") and self.on_continuation is not None:
             self.on_continuation(line)
-        elif line:
-            if not line.startswith(b"+"):
-                self.collect = None
-                self._stop_reading_the_clear()
+        elif line.startswith(b"+"):
             super().data_received(line + b"\r\n")
+        elif _TAGGED.match(line):
+            self.collect = None
+            self._stop_reading_the_clear()
+            super().data_received(line + b"\r\n")
+        # Any other line is the rest of a literal that was told too short: the answer goes on behind it.
 
     def _untagged(self, parts: Parts) -> None:
         line = parts[0]

@@ -73,6 +73,20 @@ async def test_poison_that_hides(answer: bytes | None) -> None:
         assert server.commands.count("UID FETCH 40 " + _items(server)) == MAX_STRIKES
 
 
+async def test_literals_that_are_told_too_short() -> None:
+    """What is left of a header that is longer than the server told costs that mail, and none of those behind it."""
+
+    def fetched(uid: int) -> bytes:
+        told = fetch_line(uid)
+        return told.replace(b")\r\n", b"X-More: than was told\r\n\r\n)\r\n") if uid in {3, 6} else told
+
+    async with hostile(uids=list(range(1, 11)), uidnext=11, fetched=fetched) as server:
+        async with watching(mailbox(server)) as watched:
+            await until(lambda: len(watched.handover.accepted) == 10)
+        assert uids(watched.handover) == list(range(1, 11))
+        assert [one.place for one in watched.handover.unreadable] == ["INBOX/7/3", "INBOX/7/6"]
+
+
 NO_HEADER = (
     b'* 1 FETCH (UID 2 RFC822.SIZE 500 INTERNALDATE "17-Jul-2026 02:44:25 +0000" BODY[HEADER]<0> NIL)\r\n'
 )
