@@ -270,6 +270,12 @@ class Connection:
             raise self._protocol.dead.result()
         return self._protocol.news.is_set()
 
+    async def stay(self, seconds: float) -> None:
+        """Wait for so many seconds, whatever news come. Raises MailServerError as soon as the connection is lost."""
+        await asyncio.wait({self._protocol.dead}, timeout=seconds)
+        if self._protocol.dead.done():
+            raise self._protocol.dead.result()
+
     async def _begin_idle(self) -> bool:
         self._check_alive()
         self._protocol.collect = None

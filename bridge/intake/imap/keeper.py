@@ -19,7 +19,7 @@ from bridge.errors import BridgeError, StateFileError
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.folder_watch import FolderWatch
-from bridge.intake.imap.liveness import IdleSlice, slept
+from bridge.intake.imap.liveness import IdleSlice, PushPause, slept
 from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.retry import (
     SOMEBODY_MUST_ACT,
@@ -65,6 +65,7 @@ class ConnectionKeeper:
         self._told: set[Kind] = set()
         """What was told since the last good look, and is no news when it comes again."""
         self._slice = IdleSlice(mailbox.idle_slice)
+        self._push_pause = PushPause()
         self._alive_until = time.monotonic() + SLACK
         self._log = log.bind(mailbox=mailbox.name)
         if len(watches) == 1:
@@ -141,6 +142,7 @@ class ConnectionKeeper:
 
     async def _look_at_all(self, connection: Connection, noticed: Noticed) -> None:
         changed: MailServerError | None = None
+        found = 0
         for watch in self._watches:
             self._expect(2 * self._mailbox.timeout)
             try:
@@ -153,8 +155,11 @@ class ConnectionKeeper:
                     raise
                 self._folder_missing(watch, failure)
                 continue
+            found += taken
             if noticed is Noticed.POLL and self._idles(connection):
                 self._judge_idle(taken)
+        if noticed is Noticed.PUSH:
+            self._push_pause.looked(found)
         if changed is not None:
             raise changed
 
@@ -194,6 +199,7 @@ class ConnectionKeeper:
                     hint="nothing, unless it stays",
                 )
             if told:
+                await connection.stay(self._push_pause.seconds)
                 return True
         return False
 

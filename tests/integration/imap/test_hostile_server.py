@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from bridge.config.mailbox import Mailbox
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.keeper import ConnectionKeeper
+from bridge.intake.imap.liveness import FIRST_PAUSE
 from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.probe import probe
 from bridge.intake.imap.retry import RetryTimes
@@ -252,6 +254,21 @@ async def test_answer_that_never_ends() -> None:
             await until(lambda: "timed-out" in watched.folder()["state"])
             del server.override["UID FETCH"]
             await watched.has("mail-1")
+
+
+async def test_exists_that_is_told_each_time_idle_begins() -> None:
+    """A server that tells again what is known whenever IDLE begins is looked at with pauses, and new mail is found."""
+    async with hostile(uids=[1], uidnext=2) as server:
+        server.override["IDLE"] = lambda _: b"+ idling\r\n* %d EXISTS\r\n" % len(server.uids)
+        async with watching(mailbox(server)) as watched:
+            await watched.has("mail-1")
+            at = time.monotonic()
+            before = server.commands.count("IDLE")
+            await until(lambda: server.commands.count("IDLE") >= before + 5)
+            pauses = FIRST_PAUSE + 2 * FIRST_PAUSE + 4 * FIRST_PAUSE
+            assert time.monotonic() - at > pauses
+            server.arrive(2)
+            await watched.has("mail-1", "mail-2")
 
 
 async def test_bye_in_idle() -> None:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.intake.imap.liveness import CLOCK_JUMP, SHORTEST_SLICE, IdleSlice, slept
+from bridge.intake.imap.liveness import (
+    CLOCK_JUMP,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    SHORTEST_SLICE,
+    IdleSlice,
+    PushPause,
+    slept,
+)
 
 
 def test_a_miss_halves_the_slice_down_to_its_floor() -> None:
@@ -38,6 +46,20 @@ def test_the_slice_stays_in_its_bounds(longest: float, polls: list[float | None]
         else:
             idle.missed(poll)
         assert min(SHORTEST_SLICE, longest) <= idle.seconds <= longest
+
+
+def test_pushes_that_told_of_nothing_make_the_next_one_wait() -> None:
+    """The pause grows up to its bound, and is over with the first push that told of mail."""
+    pause = PushPause()
+    assert pause.seconds == 0
+    waited = []
+    for _ in range(10):
+        pause.looked(0)
+        waited.append(pause.seconds)
+    assert waited[:3] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
+    assert waited[-1] == LONGEST_PAUSE
+    pause.looked(1)
+    assert pause.seconds == 0
 
 
 @pytest.mark.parametrize(
