@@ -144,13 +144,18 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
             self._greeted(line)
         elif line[:6].upper() == b"* BYE ":
             # Before what a command collects: it may come in the middle of any answer (RFC 9051 section 7.1.5).
-            self._farewell = farewell(line[6:])
-            self.news.set()
-            self.loop.call_later(BYE_GRACE, self.end, self._farewell)
+            self._bid_farewell(line[6:])
         elif self.collect is not None and self.collect(parts):
             return
         elif line.rstrip().upper().endswith(b" EXISTS"):
             self.news.set()
+
+    def _bid_farewell(self, words: bytes) -> None:
+        """The first one counts; a timer for each of a million would fill the memory."""
+        if self._farewell is None:
+            self._farewell = farewell(words)
+            self.news.set()
+            self.loop.call_later(BYE_GRACE, self.end, self._farewell)
 
     def _greeted(self, line: bytes) -> None:
         word = line[2:].split(b" ", 1)[0].upper()

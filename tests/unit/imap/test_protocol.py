@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.intake.imap.failure import Kind, MailServerError
-from bridge.intake.imap.protocol import ImapProtocol
+from bridge.intake.imap.protocol import BYE_GRACE, ImapProtocol
 from bridge.intake.imap.splitter import Parts
 
 
@@ -80,6 +80,19 @@ async def test_news_between_commands() -> None:
         protocol.data_received(line + b"\r\n")
         assert protocol.news.is_set() is expected
         transport.abort()
+
+
+async def test_a_farewell_that_is_said_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One BYE ends the connection after its grace, with its words; more of them take no memory."""
+    protocol, transport = signed_in()
+    timers: list[tuple[object, ...]] = []
+    monkeypatch.setattr(protocol.loop, "call_later", lambda *timer: timers.append(timer))
+    protocol.data_received(b"* BYE first\r\n" + b"* BYE more\r\n" * 1000)
+    [(seconds, end, failure)] = timers
+    assert seconds == BYE_GRACE
+    assert end == protocol.end
+    assert "first" in str(failure)
+    transport.abort()
 
 
 async def test_collector_gets_what_is_its_own() -> None:
