@@ -15,7 +15,7 @@ from bridge.intake.imap.failure import Kind, MailServerError, puts_off, response
 from bridge.intake.imap.fetch_response import is_fetch
 from bridge.intake.imap.grammar import GrammarError, parse_values, quoted
 from bridge.intake.imap.protocol import Collect, ImapProtocol
-from bridge.intake.imap.selected import Selected, selected_from, uidnext_from_status
+from bridge.intake.imap.selected import Selected, is_exists, selected_from, uidnext_from_status
 from bridge.intake.imap.splitter import Parts
 from bridge.intake.imap.writable import Writable, writable_from
 from bridge.points import Point, passing
@@ -153,11 +153,15 @@ class Connection:
 
     async def _open(self, command: str, folder: str) -> tuple[Answer, list[bytes]]:
         lines: list[bytes] = []
+        counted = False
 
         def collect(parts: Parts) -> bool:
+            nonlocal counted
             if len(lines) < 1000:
                 lines.append(parts[0])
-            return True
+            # A second EXISTS is news: a mail that came while the folder was being opened, behind the UIDNEXT told.
+            before, counted = counted, counted or is_exists(parts)
+            return not (before and is_exists(parts))
 
         answer = await self.command(command, _folder(folder), collect=collect)
         if answer.result != "OK":

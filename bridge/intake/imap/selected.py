@@ -1,7 +1,7 @@
 """What EXAMINE told of a folder (RFC 9051 section 6.3.3)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bridge.intake.imap.uid_set import MAX_UID
@@ -20,6 +20,11 @@ class Selected:
     """Every message of the folder has a smaller UID, and every later one this UID or a larger one."""
     exists: int = 0
     """How many messages are in it."""
+
+
+def is_exists(parts: Sequence[bytes]) -> bool:
+    """Whether an untagged response tells how many messages there are."""
+    return _EXISTS.match(parts[0]) is not None
 
 
 def selected_from(lines: Iterable[bytes]) -> Selected:
