@@ -105,7 +105,7 @@ def story(known: Known, tried: Tried | None = None) -> dict[str, Any]:
         "detail": item.detail,
         "acd_event_id": item.acd_event_id,
         "settled_at": moment(item.settled_at),
-        "next": next_step(item),
+        "next": next_step(known),
     }
 
 
@@ -135,17 +135,32 @@ _NEXT = {
     ItemState.PENDING: "it is posted as soon as it is its turn, from {due} on",
     ItemState.SENDING: "the ACD's answer is waited for",
     ItemState.UNCERTAIN: "the ACD is asked whether it has the event; only where it has not, it is posted again",
-    ItemState.HELD: "nothing until an operator decides: `acd-bridge items retry {key}` or `items drop {key}`",
+    ItemState.HELD: "nothing until an operator decides: `acd-bridge items release {key}` or `items drop {key}`",
     ItemState.DEAD: "nothing by itself; `acd-bridge items retry {key}` posts it again",
     ItemState.DUPLICATE: "nothing: another item stands for it; `acd-bridge items release {key}` posts it all the same",
     ItemState.QUARANTINED: "nothing by itself; correct the routes, then `acd-bridge items drop {key}` puts it away",
 }
 
 
-def next_step(item: Item) -> str:
+def next_step(known: Known) -> str:
     """What happens next with an item, or what an operator can do."""
-    words = _NEXT.get(item.state, "nothing: it is settled")
+    item = known.item
+    words = _NEXT.get(item.state) or _after_the_event(known)
     return words.format(key=item.key, due=moment(item.due_at))
+
+
+def _after_the_event(known: Known) -> str:
+    """What is still to come once the event is in the ACD."""
+    waiting = (
+        (known.followed, "its event is looked at in the ACD"),
+        (known.action, "the mail gets its action"),
+        (known.notice, "its notice is sent"),
+    )
+    coming = [(one.due_at, words) for one, words in waiting if one is not None and one.ended_at is None]
+    if not coming:
+        return "nothing: it is settled"
+    due_at, words = min(coming, key=lambda one: one[0])
+    return f"{words}, from {moment(due_at)} on"
 
 
 def in_words(told: Mapping[str, Any]) -> list[str]:
@@ -171,7 +186,7 @@ def _came_lines(told: Mapping[str, Any]) -> Iterator[str]:
     if came["noticed"] in _NOTICED:
         yield f"  noticed by {came['noticed']}: {_NOTICED[came['noticed']]}"
     for again in told["found_again"]:
-        yield f"  found again at {again['place']}, {again['times']} times, last {again['last']}"
+        yield f"  found again at {again['place']}, {_times(again['times'])}, last {again['last']}"
 
 
 def _read_lines(told: Mapping[str, Any]) -> Iterator[str]:
@@ -238,7 +253,7 @@ def _action_lines(told: Mapping[str, Any]) -> Iterator[str]:
     elif action["ended_at"]:
         yield f"after delivery: {action['outcome']} at {action['ended_at']}{_because('', action['detail'])}"
     else:
-        refused = f", refused {action['tries']} times" if action["tries"] else ""
+        refused = f", refused {_times(action['tries'])}" if action["tries"] else ""
         yield f"after delivery: due at {action['due_at']}{refused}{_because('', action['detail'])}"
 
 
@@ -253,7 +268,7 @@ def _follow_up_lines(told: Mapping[str, Any] | None) -> Iterator[str]:
     if told["ended_at"]:
         end = f"ended as {told['outcome']} at {told['ended_at']}"
     else:
-        end = f"looked at {told['looks']} times, next at {told['due_at']}"
+        end = f"looked at {_times(told['looks'])}, next at {told['due_at']}"
     yield f"  followed: {end}{_because('', told['detail'])}"
 
 
@@ -263,9 +278,13 @@ _MILESTONES = (("New at", "new_at"), ("Seen at", "seen_at"), ("Done at", "done_a
 def _notice_lines(told: Mapping[str, Any] | None) -> Iterator[str]:
     if told is None:
         return
-    failed = f", not taken {told['tries']} times" if told["tries"] else ""
+    failed = f", not taken {_times(told['tries'])}" if told["tries"] else ""
     end = f"{told['outcome']} at {told['ended_at']}" if told["ended_at"] else f"due at {told['due_at']}"
     yield f"notice to {told['target']!r}: {end}{failed}{_because('', told['detail'])}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _because(reason: str | None, detail: str | None) -> str:

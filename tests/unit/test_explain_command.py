@@ -109,7 +109,7 @@ def test_the_whole_story_in_words(conn: sqlite3.Connection, path: Path) -> None:
     for words in (
         "item aabb: created",
         "came: mail of 'support' at INBOX/1/7",
-        "found again at INBOX/2/1, 1 times",
+        "found again at INBOX/2/1, once",
         "note: no sender could be found",
         "ticket number 77 in references (form rt) is taken",
         "ticket number 9 in subject (form otrs) is less trusted",
@@ -122,8 +122,8 @@ def test_the_whole_story_in_words(conn: sqlite3.Connection, path: Path) -> None:
         "attempt 1 at 1970-01-01T00:00:03.000+00:00: later (HTTP 503), acd-failed",
         "attempt 2",
         "event in the ACD: 55",
-        "after delivery: due at 1970-01-01T00:00:09.000+00:00, refused 1 times, read only",
-        "next: nothing: it is settled",
+        "after delivery: due at 1970-01-01T00:00:09.000+00:00, refused once, read only",
+        "next: the mail gets its action, from 1970-01-01T00:00:09.000+00:00 on",
     ):
         assert words in result.stdout
     assert "\x1b" not in result.stdout
@@ -228,6 +228,14 @@ def test_no_route_is_asked_about_nothing(conn: sqlite3.Connection, path: Path) -
     deliver(conn, item("aabb", state=ItemState.QUARANTINED, event=None, message={"size": 5}))
     conn.close()
     assert json.loads(explain(path, "aabb", "--json").stdout)["route"]["tried"] is None
+
+
+def test_a_held_item_is_released_or_dropped(conn: sqlite3.Connection, path: Path) -> None:
+    """The words are those of the alarms about held items."""
+    deliver(conn, item("aabb", state=ItemState.HELD))
+    conn.close()
+    told = explain(path, "aabb").stdout
+    assert "`acd-bridge items release aabb` or `items drop aabb`" in told
 
 
 @pytest.mark.parametrize("state", list(ItemState))

@@ -70,7 +70,7 @@ def shown(
             [],
             [
                 "in the ACD: Seen, New at 1970-01-01T00:00:04.000+00:00, Seen at 1970-01-01T00:00:05.000+00:00",
-                "followed: looked at 1 times, next at 1970-01-01T00:00:09.000+00:00",
+                "followed: looked at once, next at 1970-01-01T00:00:09.000+00:00",
             ],
         ),
         (
@@ -79,7 +79,7 @@ def shown(
             [
                 "Done at 1970-01-01T00:00:06.000+00:00",
                 "followed: ended as done at 1970-01-01T00:00:06.001+00:00",
-                "notice to 'desk': due at 1970-01-01T00:00:08.000+00:00, not taken 1 times, HTTP 503",
+                "notice to 'desk': due at 1970-01-01T00:00:08.000+00:00, not taken once, HTTP 503",
             ],
         ),
     ],
@@ -103,6 +103,22 @@ def test_explain_tells_where_it_stands(
 def test_a_mail_that_waits_for_done_says_so(tmp_path: Path, looked: list[Looked], words: str) -> None:
     """Until its event has ended; then it has its action, or none for good."""
     assert words in shown(tmp_path, looked, [], "explain", "aabb", when_done=["support"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("looked", "when_done", "words"),
+    [
+        ([SEEN], ["support"], "next: its event is looked at in the ACD, from 1970-01-01T00:00:09.000+00:00 on"),
+        ([DONE], ["support"], "next: the mail gets its action, from 1970-01-01T00:00:06.000+00:00 on"),
+        ([DONE], [], "next: its notice is sent, from 1970-01-01T00:00:06.000+00:00 on"),
+        ([LOST], ["support"], "next: nothing: it is settled"),
+    ],
+)  # fmt: skip
+def test_what_comes_after_the_event_is_next(
+    tmp_path: Path, looked: list[Looked], when_done: list[str], words: str
+) -> None:
+    """A settled item whose event is followed, whose mail is to be put away or whose notice waits is not over."""
+    assert words in shown(tmp_path, looked, [], "explain", "aabb", when_done=when_done).stdout
 
 
 def test_a_state_without_a_name_is_told_by_its_number(tmp_path: Path) -> None:
