@@ -102,13 +102,12 @@ def _type_of(value: int | str) -> int | str:
 
 def _never_reached(routes: Sequence[Route]) -> Iterator[Problem]:
     """Routes behind one that matches everything."""
-    all_of_it = next((route.name for route in routes if route.when.strip().lower() == "true"), None)
-    if all_of_it is None:
-        return
-    for route in routes[[route.name for route in routes].index(all_of_it) + 1 :]:
+    ends = (at for at, route in enumerate(routes) if route.when.strip().lower() == "true")
+    last = next(ends, len(routes) - 1)
+    for route in routes[last + 1 :]:
         yield Problem(
             f"route[{route.name}]",
-            f"is never reached: {all_of_it!r} before it matches everything",
+            f"is never reached: {routes[last].name!r} before it matches everything",
             "move it up",
         )
 

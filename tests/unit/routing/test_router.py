@@ -104,6 +104,19 @@ def test_constants_are_not_rendered() -> None:
     assert event.subject == "100 % {safe} }}"
 
 
+def test_only_routes_behind_one_that_matches_everything_are_never_reached() -> None:
+    """By their places, also where two routes have one name by mistake."""
+    whens = ("auto", "true", "spam")
+    routes = [
+        Route.model_validate({"name": "a", "when": when, "event": {"type": "Email", "group": "S"}})
+        for when in whens
+    ]
+    assert [str(one) for one in compile_routes(routes)[1]] == [
+        "route[a]: is never reached: 'a' before it matches everything -- move it up"
+    ]
+    assert compile_routes(routes[:2])[1] == []
+
+
 def test_all_problems_of_all_routes() -> None:
     """Compiling names everything at once, with each key's path, and still gives a router."""
     routes = [
