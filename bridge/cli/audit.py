@@ -14,7 +14,6 @@ from bridge.cli.common import (
     EXIT_FAILED,
     EXIT_STATE,
     EXIT_UNAVAILABLE,
-    EXIT_USAGE,
     ConfigOption,
     JsonOption,
     fail,
@@ -23,8 +22,8 @@ from bridge.cli.common import (
     print_table,
     say,
 )
+from bridge.cli.mailbox import mailbox_or_exit
 from bridge.config.mailbox import Mailbox
-from bridge.config.model import Config
 from bridge.cursor import FolderCursor
 from bridge.errors import StateFileError
 from bridge.ledger import places, queries
@@ -70,7 +69,7 @@ def audit(
 ) -> None:
     """Compare the mail servers' UIDs with the state file. Exit code 1 where a mail is not accounted for."""
     settings = load_or_exit(config)
-    mailboxes = _wanted(settings, mailbox)
+    mailboxes = settings.mailbox if mailbox is None else [mailbox_or_exit(settings, mailbox)]
     try:
         look(settings.state.path, queries.totals)
         found = asyncio.run(_audit_all(mailboxes, settings.state.path))
@@ -86,14 +85,6 @@ def audit(
         raise typer.Exit(EXIT_FAILED)
     if any(one.unavailable for one in found):
         raise typer.Exit(EXIT_UNAVAILABLE)
-
-
-def _wanted(settings: Config, name: str | None) -> list[Mailbox]:
-    wanted = [one for one in settings.mailbox if name in {None, one.name}]
-    if name is not None and not wanted:
-        say(f"error: the configuration has no mailbox {name!r}")
-        raise typer.Exit(EXIT_USAGE)
-    return wanted
 
 
 async def _audit_all(mailboxes: Sequence[Mailbox], path: Path) -> list[FolderAudit]:

@@ -95,7 +95,9 @@ async def test_what_cannot_be_compared_is_told(tmp_path: Path, mails: MailServer
     """A folder of another UIDVALIDITY, or never seen: 1. No server: 69. No such mailbox: 64. No file: 74."""
     assert (await audit(config_file(tmp_path, mails.port))).exit_code == 74
     file = await taken(tmp_path, mails)
-    assert (await audit(file, "nobody")).exit_code == 64
+    nobody = await audit(file, "nobody")
+    assert nobody.exit_code == 64
+    assert "hint: the configuration has 'support'" in nobody.stderr
     assert (await audit(config_file(tmp_path, 9))).exit_code == 69
     file = config_file(tmp_path, mails.port)
     for change in ("UPDATE cursors SET uidvalidity = 1", "DELETE FROM cursors"):
