@@ -55,7 +55,7 @@ def given_by_the_service_manager(config: Config) -> set[str]:
         return set()
     keys = {key for key, secret in secrets_of(config) if secret.credential is not None}
     folder = config.state.path.parent
-    if not folder.exists() and STATE_DIRECTORIES in folder.parents:
+    if STATE_DIRECTORIES in folder.parents and not os.access(folder, os.F_OK):
         keys.add("state.path")
     return keys
 
@@ -169,6 +169,13 @@ def _certificate_problems(config: Config) -> Iterator[Problem]:
 
 def _state_problems(path: Path) -> Iterator[Problem]:
     """The folder must take the state file and the journals that SQLite lays beside it."""
+    try:
+        yield from _place_problems(path)
+    except OSError as error:
+        yield Problem("state.path", f"cannot be used: {error.strerror}", "is it the right path?")
+
+
+def _place_problems(path: Path) -> Iterator[Problem]:
     folder = path.absolute().parent
     if not folder.is_dir():
         hint = "make it for the service's user, or give StateDirectory= in the unit"

@@ -116,7 +116,8 @@ def _given(raw: Raw, table: str, key: str, model: type[Table]) -> Any:
 
 
 def _sources_of_same_cases(raw: Raw) -> Iterator[Problem]:
-    names = {entry.get("name") for key in ("mailbox", "webhook") for entry in _entries(raw, key)}
+    # Names as they were parsed may be lists, which no set takes.
+    names = [entry.get("name") for key in ("mailbox", "webhook") for entry in _entries(raw, key)]
     seen: set[str] = set()
     for index, entry in enumerate(_entries(raw, "same_case")):
         key, sources = f"same_case[{index}].sources", list(_texts(entry.get("sources")))

@@ -1,11 +1,14 @@
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from bridge.check import whole_file
+from bridge.check import given_by_the_service_manager, whole_file
 from bridge.config.load import parse_sound_part
 from bridge.errors import ConfigError
 
+EXAMPLE = Path(__file__).parents[3] / "config" / "bridge.toml"
 ACD = '[acd]\nurl = "http://acd.example"\nclients_id = 1\ntoken = "t"\n'
 GOOD = '[[route]]\nname = "good"\nevent = { type = "Email", group = "Support" }\n'
 MISSPELT = '[[route]]\nname = "misspelt"\nwhen = "knid == 1"\nevent = { type = "Email", group = "Support" }\n'
@@ -69,6 +72,34 @@ def test_form_and_meaning_are_told_at_once(tmp_path: Path) -> None:
         "route[misspelt].when",
         "mailbox[m].password",
     ]
+
+
+ODD = ('"a\\u0000b"', "1e400", "nan", "[[1]]", "{ name = [1] }", "2026-01-01")
+KEY = re.compile(r"^((?:# )?\w+) = .*$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_value_is_more_than_a_problem(tmp_path: Path, odd: str) -> None:
+    """Whatever a key of the example has for a value, the answer is a list of problems, and no traceback."""
+    text, file = EXAMPLE.read_text(), tmp_path / "bridge.toml"
+    for key in KEY.finditer(text):
+        file.write_text(f"{text[: key.start()]}{key[1].removeprefix('# ')} = {odd}{text[key.end() :]}")
+        with suppress(ConfigError):
+            found = whole_file(file)
+            assert found.problems or found.config
+
+
+def test_a_path_that_no_file_can_have(tmp_path: Path) -> None:
+    """It is a problem of the key, also where systemd would make the folder."""
+    file = tmp_path / "bridge.toml"
+    for path in (f"/{'x' * 300}/state.db", f"/var/lib/{'x' * 300}/state.db"):
+        file.write_text(f"{ACD}[state]\npath = '{path}'\n{GOOD}")
+        found = whole_file(file)
+        assert [(one.key, one.what) for one in found.problems] == [
+            ("state.path", "cannot be used: File name too long")
+        ]
+        assert found.config is not None
+        given_by_the_service_manager(found.config)
 
 
 def test_no_toml(tmp_path: Path) -> None:
