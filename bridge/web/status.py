@@ -41,7 +41,7 @@ class Status:
         return {state: number for state, number in counted.items() if number}
 
     def folders(self) -> list[dict[str, Any]]:
-        """One row for each watched folder, with what is said of its mailbox; `last_look` as a time."""
+        """One row for each watched folder, with what is said of its mailbox; its moments as times."""
         return [
             _row(mailbox, folder) for mailbox in self.mailboxes for folder in mailbox.get("folders", [{}])
         ]
@@ -67,6 +67,5 @@ class Status:
 
 def _row(mailbox: dict[str, Any], folder: dict[str, Any]) -> dict[str, Any]:
     row = {key: value for key, value in (mailbox | folder).items() if key != "folders"}
-    if isinstance(row.get("last_look"), int | float):
-        row["last_look"] = datetime.fromtimestamp(row["last_look"], UTC)
-    return row
+    moments = {key: row[key] for key in ("last_look", "last_audit") if isinstance(row.get(key), int | float)}
+    return row | {key: datetime.fromtimestamp(moment, UTC) for key, moment in moments.items()}

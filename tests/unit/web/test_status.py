@@ -59,7 +59,7 @@ def test_a_mailbox_that_does_not_say_counts_as_connected() -> None:
 
 def test_each_folder_is_a_row_with_its_mailbox() -> None:
     """The table has one row a folder; when it was last looked at is a time."""
-    folder = {"folder": "INBOX", "connected": True, "last_look": 86400.0}
+    folder = {"folder": "INBOX", "connected": True, "last_look": 86400.0, "last_audit": 0}
     (row,) = status(mailboxes=[{"name": "support", "host": "h", "folders": [folder]}]).folders()
     assert row == {
         "name": "support",
@@ -67,4 +67,5 @@ def test_each_folder_is_a_row_with_its_mailbox() -> None:
         "folder": "INBOX",
         "connected": True,
         "last_look": datetime(1970, 1, 2, tzinfo=UTC),
+        "last_audit": datetime(1970, 1, 1, tzinfo=UTC),
     }
