@@ -94,7 +94,7 @@ class Application:
     async def start(cls, config: Config, router: Router) -> Self:
         """Build and start everything. What was built is taken down again where something fails.
 
-        Raises StateFileError, or OSError where a port cannot be had.
+        Raises BridgeError: the state file cannot be used, or a port cannot be had.
         """
         app = cls(config, router)
         try:

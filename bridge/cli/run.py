@@ -15,7 +15,6 @@ from bridge.check import whole_file
 from bridge.cli.common import (
     DEFAULT_CONFIG,
     EXIT_CONFIG,
-    EXIT_FAILED,
     EXIT_STATE,
     ConfigOption,
     fail,
@@ -47,8 +46,8 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
             runner.run(serve(settings))
     except StateFileError as error:
         fail(error, EXIT_STATE)
-    except OSError as error:
-        fail(BridgeError(f"cannot start: {error}", hint="is a port of [listen] taken already?"), EXIT_FAILED)
+    except BridgeError as error:
+        fail(error)
 
 
 async def serve(settings: Config, stop: asyncio.Event | None = None) -> None:

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client.exposition import choose_encoder
 
 from bridge.config.values import Address
+from bridge.errors import BridgeError
 from bridge.metrics import REGISTRY
 from bridge.web.answers import add_safe_headers, json_answer, problem
 from bridge.web.host import is_own_host
@@ -55,7 +56,7 @@ class AdminServer:
         return int(self._runner.addresses[0][1])
 
     async def start(self) -> None:
-        """Listen. Raises OSError where the address cannot be had."""
+        """Listen. Raises BridgeError where the address cannot be had."""
         self._runner = web.AppRunner(
             self._application(),
             handle_signals=False,
@@ -64,7 +65,13 @@ class AdminServer:
             shutdown_timeout=CLOSE_WITHIN_SECONDS,
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._address.host, self._address.port).start()
+        try:
+            await web.TCPSite(self._runner, self._address.host, self._address.port).start()
+        except OSError as error:
+            raise BridgeError(
+                f"cannot listen for the admin pages on {self._address}: {error.strerror}",
+                hint="is another program using listen.admin, or is the address not of this machine?",
+            ) from error
         log.info("admin-listening", host=self._address.host, port=self.port)
 
     async def close(self) -> None:

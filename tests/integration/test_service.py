@@ -126,6 +126,23 @@ async def test_a_bad_configuration_ends_with_78_and_every_problem(tmp_path: Path
         assert "clients_ids" in err
 
 
+@pytest.mark.parametrize(("listener", "what"), [("webhooks", "webhooks"), ("admin", "the admin pages")])
+async def test_a_port_that_is_taken_ends_with_1_and_its_key(
+    tmp_path: Path, acd: Simulator, listener: str, what: str
+) -> None:
+    """The last words say which address cannot be had, and in which key it stands; there is no traceback."""
+    config = tmp_path / "bridge.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"webhooks": free_port(), "admin": free_port(), listener: taken.getsockname()[1]}
+        text = CONFIG.format(acd=acd.url, folder=tmp_path, port=ports["webhooks"])
+        config.write_text(text.replace("[[route]]", f'admin = "127.0.0.1:{ports["admin"]}"\n[[route]]'))
+        code, _, err = await finished("run", "--config", str(config))
+    assert code == 1
+    assert f"error: cannot listen for {what} on 127.0.0.1:" in err
+    assert err.rstrip().splitlines()[-1].startswith(f"hint: is another program using listen.{listener}")
+    assert "Traceback" not in err
+
+
 async def test_a_state_file_of_a_newer_version_ends_with_74(tmp_path: Path, acd: Simulator) -> None:
     """An older program refuses it in one line and leaves it as it is."""
     from bridge.ledger.file import open_for_writing  # noqa: PLC0415 - beside its only use

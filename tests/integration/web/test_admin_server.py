@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from bridge.config.values import Address
+from bridge.errors import BridgeError
 from bridge.metrics import BUILD
 from bridge.web import server as server_module
 from bridge.web.server import AdminServer
@@ -192,12 +193,13 @@ async def test_a_state_that_hangs_does_not_hang_the_page(
         await problem(response)
 
 
-async def test_a_taken_port_is_an_os_error(admin: AdminServer, bridge: Bridge) -> None:
-    """Two servers cannot have one port; the second says so and can be closed."""
+async def test_an_address_in_use_is_explained(admin: AdminServer, bridge: Bridge) -> None:
+    """Two servers cannot have one port; the second says which one and what to look for, and can be closed."""
     address = Address(host="127.0.0.1", port=admin.port)
     second = AdminServer(address, status=bridge.status, readiness=bridge.readiness)
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(BridgeError, match=f"127.0.0.1:{admin.port}: .*address already in use") as caught:
         await second.start()
+    assert "listen.admin" in caught.value.hint
     await second.close()
 
 
