@@ -127,12 +127,13 @@ class _Folder:
 
     async def _has(self, message_id: str, size: int) -> bool:
         """Whether the open folder has a mail of this Message-ID and size."""
-        found: list[object] = []
+        found = False
 
         def collect(parts: Parts) -> bool:
+            nonlocal found
             if parts[0][2:8].upper() != b"SEARCH":
                 return False
-            found.extend(parse_values(parts, start=8))
+            found = found or bool(parse_values(parts, start=8))
             return True
 
         if not message_id.isascii():
@@ -147,7 +148,7 @@ class _Folder:
             str(size + 1),
         )
         await self._connection.expect_ok("SEARCH", *criteria, collect=collect, prefix="UID")
-        return bool(found)
+        return found
 
     async def _change(self, there: dict[int, MailAction], copied: set[int]) -> None:
         """Step after step; a mail that one step is refused for takes no part in the next ones."""

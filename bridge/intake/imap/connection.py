@@ -23,6 +23,9 @@ from bridge.points import Point, passing
 LOGOUT_SECONDS = 1.0
 """How long a goodbye may take before the connection is cut."""
 MAX_LISTED_FOLDERS = 10_000
+MAX_CAPABILITIES = 1000
+MAX_FOUND = 2_000_000
+"""UIDs in all answers to one SEARCH; who tells more tells them several times."""
 UIDS_IN_A_SEARCH = 500
 """Keeps a command's line below the 8,000 bytes that servers take (RFC 7162 section 4)."""
 
@@ -109,7 +112,7 @@ class Connection:
             words = parts[0].decode("ascii", "replace").upper().split()
             if words[1:2] != ["CAPABILITY"]:
                 return False
-            found.update(words[2:])
+            found.update(words[2 : 2 + MAX_CAPABILITIES - len(found)])
             return True
 
         await self.expect_ok("CAPABILITY", collect=collect)
@@ -171,16 +174,17 @@ class Connection:
         return answer, lines
 
     async def _uidnext(self, folder: str) -> int:
-        found: list[int] = []
+        told = 0
 
         def collect(parts: Parts) -> bool:
+            nonlocal told
             if not parts[0].upper().startswith(b"* STATUS "):
                 return False
-            found.append(uidnext_from_status(parts[-1]))
+            told = uidnext_from_status(parts[-1])
             return True
 
         answer = await self.command("STATUS", _folder(folder), "(UIDNEXT)", collect=collect)
-        return found[-1] if answer.result == "OK" and found else 0
+        return told if answer.result == "OK" else 0
 
     async def fetch(self, uids: Sequence[int], items: str, take: Callable[[Parts], None]) -> None:
         """Fetch items of these UIDs; each response goes to `take` as it comes, so that nothing piles up."""
@@ -227,6 +231,8 @@ class Connection:
                     found.extend(uid_set.from_text(one if isinstance(one, bytes) else b"", most))
             else:
                 return False
+            if len(found) > MAX_FOUND:
+                raise GrammarError(f"more than {MAX_FOUND} UIDs were found")
             return True
 
         arguments = ("RETURN", "(ALL)") if extended else ()

@@ -1,6 +1,6 @@
 """The headers of one window, as the server told them: merged by UID, bounded in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
@@ -44,7 +44,10 @@ class Headers:
         uid = fetched.uid
         if uid not in self.wanted:
             return
-        header = fetched.sections.get(b"HEADER", b"")
+        # Nothing else was asked for; a server could fill the memory with other parts of a mail.
+        asked = {name: part for name, part in fetched.sections.items() if name == b"HEADER"}
+        fetched = replace(fetched, sections=asked, structure=None)
+        header = asked.get(b"HEADER", b"")
         if self.size and self.size + len(header) > MAX_HEADERS:
             self.left.add(uid)
             return

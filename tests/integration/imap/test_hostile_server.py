@@ -12,12 +12,15 @@ import uvloop
 from structlog.testing import capture_logs
 
 from bridge.config.mailbox import Mailbox
+from bridge.intake.imap.connection import MAX_CAPABILITIES
 from bridge.intake.imap.failure import Kind, MailServerError
+from bridge.intake.imap.fetch_window import fetch_headers
 from bridge.intake.imap.keeper import ConnectionKeeper
 from bridge.intake.imap.liveness import FIRST_PAUSE
 from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.probe import probe
 from bridge.intake.imap.retry import RetryTimes
+from bridge.intake.imap.sync import Window
 from bridge.intake.imap.window_reader import MAX_STRIKES
 from bridge.metrics import REGISTRY
 from bridge.testing.handover import FakeHandover
@@ -242,6 +245,47 @@ async def test_silence_is_noticed(moment: str) -> None:
             del server.override[moment]
             await watched.has("mail-1")
             await watched.looked()
+
+
+async def test_uids_that_are_told_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that goes on answering one SEARCH does not fill the memory: the connection is given up."""
+    monkeypatch.setattr("bridge.intake.imap.connection.MAX_FOUND", 10)
+    async with hostile(uids=[1], uidnext=2) as server, await open_connection(mailbox(server)) as connection:
+        await connection.examine("INBOX")
+        server.override["UID SEARCH"] = lambda _: b"* SEARCH 1 2 3 4 5\r\n" * 2 + b"TAG OK\r\n"
+        assert len(await connection.search(1, 5)) == 10
+        server.override["UID SEARCH"] = lambda _: b"* SEARCH 1 2 3 4 5\r\n" * 3 + b"TAG OK\r\n"
+        assert await kind_of(connection.search(1, 5)) is Kind.PROTOCOL
+
+
+async def test_capabilities_without_end() -> None:
+    """Of a server that names very many capabilities some are kept."""
+    many = b" ".join(b"X-%d" % number for number in range(5 * MAX_CAPABILITIES))
+    async with (
+        hostile(capabilities=b"IMAP4rev1 IDLE " + many) as server,
+        await open_connection(mailbox(server)) as connection,
+    ):
+        assert len(connection.capabilities) == MAX_CAPABILITIES
+        assert connection.can_idle
+
+
+async def test_parts_that_nobody_asked_for() -> None:
+    """Whatever else of a mail a server tells, the header that was asked for is kept, and nothing beside it."""
+
+    def fetched(uid: int) -> bytes:
+        parts = (b"* 1 FETCH (UID %d BODY[%d] {4}\r\nmore)\r\n" % (uid, number) for number in range(50))
+        return b"".join(parts) + b"* 1 FETCH (UID %d BODYSTRUCTURE (A))\r\n" % uid + fetch_line(uid)
+
+    async with (
+        hostile(uids=[1, 2], uidnext=3, fetched=fetched) as server,
+        await open_connection(mailbox(server)) as connection,
+    ):
+        await connection.examine("INBOX")
+        headers = await fetch_headers(connection, Window([1, 2], 2))
+    assert {uid: (set(one.sections), one.structure) for uid, one in headers.fetched.items()} == {
+        1: ({b"HEADER"}, None),
+        2: ({b"HEADER"}, None),
+    }
 
 
 async def test_answer_that_never_ends() -> None:
