@@ -168,7 +168,7 @@ class Connection:
 
         answer = await self.command(command, _folder(folder), collect=collect)
         if answer.result != "OK":
-            raise _folder_refused(folder, answer)
+            raise _folder_refused(command, folder, answer)
         # The library leaves the state alone after EXAMINE, and refuses UID commands then.
         self._protocol.state = aioimaplib.SELECTED
         return answer, lines
@@ -379,8 +379,8 @@ def _folder(name: str) -> str:
     return quoted(folder_name.encode(name))
 
 
-def _folder_refused(folder: str, answer: Answer) -> MailServerError:
-    said = f"the server refuses EXAMINE: {answer.result} {shown(answer.words)}"
+def _folder_refused(command: str, folder: str, answer: Answer) -> MailServerError:
+    said = f"the server refuses {command}: {answer.result} {shown(answer.words)}"
     return puts_off(answer.words, said) or MailServerError(
         Kind.FOLDER_MISSING,
         f"folder {folder!r} cannot be opened: {shown(answer.words)}",

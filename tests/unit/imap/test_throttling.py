@@ -58,12 +58,19 @@ def test_put_off(words: str, wait: float, result: str) -> None:
     answer = Answer(result, words)
     found = [
         refused("FETCH", answer),
-        _folder_refused("INBOX", answer),
+        _folder_refused("EXAMINE", "INBOX", answer),
         refusal(words, "u", "p"),
         farewell(words.encode()),
     ]
     assert {failure.kind for failure in found} == {Kind.BUSY}
     assert {failure.wait for failure in found} == {wait}
+
+
+@pytest.mark.parametrize("command", ["EXAMINE", "SELECT"])
+def test_the_command_that_is_put_off_is_named(command: str) -> None:
+    """A folder is opened by two commands, and the error says by which."""
+    failure = _folder_refused(command, "INBOX", Answer("NO", "[UNAVAILABLE] later"))
+    assert failure.message == f"the server refuses {command}: NO [UNAVAILABLE] later"
 
 
 @pytest.mark.parametrize("words", REFUSED)
@@ -90,7 +97,11 @@ def test_not_connected() -> None:
     """Microsoft's words are one diagnosis with its causes, whichever command they answer."""
     words = "User is authenticated but not connected."
     answer = Answer("BAD", words)
-    for failure in (refused("LIST", answer), _folder_refused("INBOX", answer), refusal(words, "u", "p")):
+    for failure in (
+        refused("LIST", answer),
+        _folder_refused("EXAMINE", "INBOX", answer),
+        refusal(words, "u", "p"),
+    ):
         assert failure.kind is Kind.NOT_CONNECTED
         for cause in ("Add-MailboxPermission", "username", "too many sessions"):
             assert cause in failure.hint
