@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Collection, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+_MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}\+00:00$", re.ASCII)
+"""As `moment` writes it. Its longest word is too long for a column of a usual terminal."""
 
 T = TypeVar("T")
 
@@ -95,7 +99,8 @@ def print_table(
 ) -> None:
     """A table on a terminal; tab-separated lines elsewhere, so that other programs can read them.
 
-    The columns of `whole` are neither wrapped nor cut on a narrow terminal, since they are to be copied.
+    The columns of `whole` are not wrapped on a narrow terminal, since they are to be copied. The others are, and
+    nothing is cut; there times are to the second.
     """
     if not sys.stdout.isatty():
         for row in (columns, *rows):
@@ -106,10 +111,10 @@ def print_table(
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Column, Table  # noqa: PLC0415 - as above
 
-    heads = (Column(name, no_wrap=name in whole) for name in columns)
+    heads = (Column(name, no_wrap=name in whole, overflow="fold") for name in columns)
     table = Table(*heads, header_style="bold", box=None)
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(_MOMENT.sub(r"\1 \2Z", _cell(value)) for value in row))
     Console(no_color="NO_COLOR" in os.environ).print(table, markup=False)
 
 

@@ -46,6 +46,24 @@ def test_a_key_is_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, co
     assert KEY in terminal.getvalue()
 
 
+def test_nothing_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times and states are wrapped, and no dots stand in their place; a time takes two words."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    names = ("key", "accepted", "state", "subject")
+    print_table(names, [(KEY, "2026-11-23T08:44:43.000+00:00", "quarantined", "words " * 9)], whole=("key",))
+    shown = terminal.getvalue()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    assert {"2026-11-23", "08:44:43Z", "quarantined"} <= set(shown.split())
+
+
+def test_programs_get_times_as_they_are_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside a terminal nothing is shortened."""
+    print_table(("key", "accepted"), [(KEY, "2026-11-23T08:44:43.123+00:00")])
+    assert capsys.readouterr().out == f"key\taccepted\n{KEY}\t2026-11-23T08:44:43.123+00:00\n"
+
+
 @pytest.mark.parametrize("words", [["--version"], ["version"]])
 def test_the_version_in_both_ways(words: list[str]) -> None:
     """People try the option first; it prints what the command prints."""
