@@ -64,9 +64,10 @@ async def _walk(settings: Config, mailbox: Mailbox, *, as_json: bool) -> list[An
     return steps
 
 
-def print_step(name: str, what: str, seconds: float, *, good: bool) -> None:
+def print_step(name: str, what: str, seconds: float | None, *, good: bool) -> None:
     """One line, as soon as it is known; a step may take as long as the mailbox's timeout."""
-    line = f"{'ok' if good else 'failed':7} {name:14} {what} ({seconds * 1000:.0f} ms)"
+    took = "" if seconds is None else f" ({seconds * 1000:.0f} ms)"
+    line = f"{'ok' if good else 'failed':7} {name:14} {what}{took}"
     # A server's words must not steer the terminal.
     sys.stdout.write("".join(sign if sign.isprintable() else " " for sign in line) + "\n")
     sys.stdout.flush()

@@ -46,6 +46,7 @@ async def test_each_step_has_its_line(tmp_path: Path) -> None:
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
     assert {line[0] for line in lines} == {"ok"}
+    assert [line[-1] == "ms)" for line in lines] == [True, True, False, True, True, True, True]
     assert [line[1] for line in lines] == ["name", "tcp", "tls", "capabilities", "sign-in", "folder", "idle"]
     assert not (tmp_path / "state.db").exists()
 
@@ -59,6 +60,15 @@ async def test_the_first_failure(tmp_path: Path) -> None:
     assert "mailbox[support].password" in result.stderr
     assert "hint: " in result.stderr
     assert "\x1b" not in result.output
+
+
+async def test_a_step_that_fails_says_how_long_it_took(tmp_path: Path) -> None:
+    """A server that does not answer has its time-out told; what has no time of its own has none told."""
+    async with hostile(override={"LOGIN": lambda _: b""}) as server:
+        steps = json.loads((await call(server, tmp_path, "support", "--json")).stdout)["steps"]
+    seconds = {step["name"]: step["seconds"] for step in steps}
+    assert seconds["sign-in"] >= 2
+    assert seconds["tls"] is None
 
 
 async def test_json(tmp_path: Path) -> None:

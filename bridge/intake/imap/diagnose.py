@@ -29,7 +29,8 @@ class Step:
 
     name: str
     what: str
-    seconds: float = 0.0
+    seconds: float | None = None
+    """How long it took; None where its time is a part of another step's."""
     problem: Problem | None = None
     """Where it failed: the setting to look at, what is wrong, what to do."""
 
@@ -42,7 +43,7 @@ async def diagnose(mailbox: Mailbox, refresh_tokens: RefreshTokens | None = None
             yield step
     except MailServerError as failure:
         name = "tls" if failure.kind in {Kind.TLS, Kind.STARTTLS_MISSING} else walk.now
-        yield Step(name, failure.message, problem=problem_of(mailbox, failure))
+        yield Step(name, failure.message, walk.seconds, problem_of(mailbox, failure))
     finally:
         if walk.reached is not None:
             await walk.reached.connection.close()
@@ -67,7 +68,7 @@ class _Walk:
         self._begin("greeting")
         self.reached = await reach(mailbox)
         yield Step("tls", _tls_words(self.reached))
-        yield Step("capabilities", _capabilities(self.reached.connection), time.monotonic() - self._began)
+        yield Step("capabilities", _capabilities(self.reached.connection), self.seconds)
         if self._tokens is not None:
             self._begin("token")
             token = await token_for(self._tokens)
@@ -92,7 +93,7 @@ class _Walk:
                     raise
                 hint = near(folder, await connection.folders())
                 key = f"mailbox[{self._mailbox.name}].folders"
-                yield Step(self.now, failure.message, problem=Problem(key, failure.message, hint))
+                yield Step(self.now, failure.message, self.seconds, Problem(key, failure.message, hint))
                 return
             yield self._done(f"{selected.exists} mails, the next has UID {selected.uidnext}")
 
@@ -100,7 +101,12 @@ class _Walk:
         self.now, self._began = name, time.monotonic()
 
     def _done(self, what: str) -> Step:
-        return Step(self.now, what, time.monotonic() - self._began)
+        return Step(self.now, what, self.seconds)
+
+    @property
+    def seconds(self) -> float:
+        """Since the present step began."""
+        return time.monotonic() - self._began
 
 
 async def _addresses(mailbox: Mailbox) -> list[str]:
