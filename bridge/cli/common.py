@@ -76,9 +76,9 @@ def ask(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def count(items: int) -> str:
-    """So many items, in words."""
-    return "1 item" if items == 1 else f"{items} items"
+def count(number: int, what: str = "item") -> str:
+    """So many of them, in words."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 def moment(milliseconds: int | None) -> str | None:

@@ -10,6 +10,7 @@ from bridge.cli.common import (
     EXIT_STATE,
     ConfigOption,
     JsonOption,
+    count,
     fail,
     moment,
     print_json,
@@ -60,6 +61,8 @@ def status(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -
     for order in history:
         say(f"{order.source}/{order.folder}: old mail: {order.progress()}")
     if followed.waiting:
-        say(f"followed in the ACD: {followed.waiting} events, the next look at {moment(followed.next_due)}")
+        say(
+            f"followed in the ACD: {count(followed.waiting, 'event')}, the next look at {moment(followed.next_due)}"
+        )
     for name, number in untold.items():
-        say(f"notify {name}: {number} notices wait")
+        say(f"notify {name}: {count(number, 'notice')} waiting")

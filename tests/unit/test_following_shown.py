@@ -139,11 +139,11 @@ def test_programs_get_all_of_it(tmp_path: Path, command: tuple[str, ...]) -> Non
 
 def test_status_counts_what_waits(tmp_path: Path) -> None:
     """How many events are followed and when the next look is due; how many notices wait for whom."""
-    assert "followed in the ACD: 1 events, the next look at 1970-01-01T00:00:09" in (
+    assert "followed in the ACD: 1 event, the next look at 1970-01-01T00:00:09" in (
         shown(tmp_path / "a", [SEEN], [], "status").stderr
     )
     told = shown(tmp_path / "b", [SEEN, DONE], [], "status")
-    assert "notify desk: 1 notices wait" in told.stderr
+    assert "notify desk: 1 notice waiting" in told.stderr
     assert "followed" not in told.stderr
     plain = json.loads(shown(tmp_path / "c", [SEEN, DONE], [], "status", "--json").stdout)
     assert (plain["followed"], plain["notices_waiting"]) == ({"waiting": 0, "next_due": None}, {"desk": 1})
