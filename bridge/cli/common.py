@@ -14,7 +14,7 @@ import typer
 
 from bridge.config.load import load_config
 from bridge.config.model import Config
-from bridge.errors import BridgeError, ConfigError
+from bridge.errors import BridgeError, ConfigError, ImapError, StateFileError
 
 DEFAULT_CONFIG = Path("/etc/acd-bridge/bridge.toml")
 
@@ -125,10 +125,14 @@ def _cell(value: Any) -> str:
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; a BridgeError ends the command with its words."""
+    """Run a command's coroutine; a BridgeError ends the command with its words and the exit code of its kind."""
     try:
         return asyncio.run(work)
     except ConfigError as error:
         fail(error, EXIT_CONFIG)
+    except StateFileError as error:
+        fail(error, EXIT_STATE)
+    except ImapError as error:
+        fail(error, EXIT_UNAVAILABLE)
     except BridgeError as error:
         fail(error)

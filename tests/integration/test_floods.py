@@ -206,6 +206,23 @@ async def test_backfill_says_what_is_wrong(
     assert words in result.stderr
 
 
+async def test_backfill_without_a_mail_server_ends_with_69(
+    acd: Simulator, mails: MailServer, tmp_path: Path
+) -> None:
+    """As every command that asks a server which is not there."""
+    config = config_of(tmp_path, acd, mailboxes=[mailbox("support", mails.port)])
+    async with bridge(config):
+        await until(
+            lambda: look(config.state.path, lambda conn: conn.execute("SELECT 1 FROM cursors").fetchone())
+        )
+    gone = config_of(tmp_path, acd, mailboxes=[mailbox("support", 1)])
+    result = await in_thread(
+        "mailbox", "backfill", "support", "--since", "2026-01-01", "-c", config_file(gone, tmp_path)
+    )
+    assert result.exit_code == 69
+    assert "no connection" in result.stderr
+
+
 async def in_thread(*words: str) -> Any:
     """Run a command beside the servers of this process; it has an event loop of its own."""
     return await asyncio.to_thread(runner.invoke, commands, list(words))
