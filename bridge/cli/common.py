@@ -119,8 +119,11 @@ def print_table(
 
 
 def _cell(value: Any) -> str:
-    """A value in one line; hostile text cannot break the table or steer the terminal."""
-    text = "" if value is None else str(value)
+    return printable("" if value is None else str(value))
+
+
+def printable(text: str) -> str:
+    """The text on one line; a hostile subject or a server's words must not steer the terminal."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 

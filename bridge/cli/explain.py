@@ -18,6 +18,7 @@ from bridge.cli.common import (
     load_or_exit,
     print_json,
     print_table,
+    printable,
     say,
 )
 from bridge.config.model import Config
@@ -64,8 +65,7 @@ def explain(
         print_json(told)
         return
     for line in in_words(told):
-        # A hostile subject must not steer the terminal.
-        sys.stdout.write("".join(sign if sign.isprintable() else " " for sign in line) + "\n")
+        sys.stdout.write(printable(line) + "\n")
 
 
 def _look_up(conn: sqlite3.Connection, words: str) -> tuple[list[Item], Known | None]:

@@ -15,6 +15,7 @@ from bridge.cli.common import (
     fail,
     load_or_exit,
     print_json,
+    printable,
     run_async,
 )
 from bridge.config.mailbox import Mailbox
@@ -68,8 +69,7 @@ def print_step(name: str, what: str, seconds: float | None, *, good: bool) -> No
     """One line, as soon as it is known; a step may take as long as the mailbox's timeout."""
     took = "" if seconds is None else f" ({seconds * 1000:.0f} ms)"
     line = f"{'ok' if good else 'failed':7} {name:14} {what}{took}"
-    # A server's words must not steer the terminal.
-    sys.stdout.write("".join(sign if sign.isprintable() else " " for sign in line) + "\n")
+    sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
 
 

@@ -19,6 +19,7 @@ from bridge.cli.common import (
     fail,
     load_or_exit,
     print_json,
+    printable,
     say,
 )
 from bridge.errors import BridgeError, ConfigError
@@ -92,8 +93,7 @@ def as_words(file: str, mapped: Mapped) -> str:
         event = orjson.dumps(mapped.posted, option=orjson.OPT_INDENT_2).decode()
         lines += [f"  {line}" for line in event.splitlines()]
     lines += [f"  note: {note}" for note in mapped.notes]
-    # A hostile subject must not steer the terminal.
-    return "".join(f"{''.join(sign if sign.isprintable() else ' ' for sign in line)}\n" for line in lines)
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def variables_as_json(message: Message) -> dict[str, Any]:
