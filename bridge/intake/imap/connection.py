@@ -22,7 +22,10 @@ from bridge.points import Point, passing
 
 LOGOUT_SECONDS = 1.0
 """How long a goodbye may take before the connection is cut."""
-MAX_LISTED_FOLDERS = 10_000
+MAX_LISTED_FOLDERS, MAX_FOLDER_NAME = 10_000, 1000
+"""Folders whose names are kept, and bytes of a name."""
+MAX_TOLD, MAX_TOLD_LINE = 1000, 16 * 1024
+"""Lines that are kept of the answer when a folder is opened, and bytes of each and of a line of capabilities."""
 MAX_CAPABILITIES = 1000
 MAX_FOUND = 2_000_000
 """UIDs in all answers to one SEARCH; who tells more tells them several times."""
@@ -109,7 +112,7 @@ class Connection:
         found: set[str] = set()
 
         def collect(parts: Parts) -> bool:
-            words = parts[0].decode("ascii", "replace").upper().split()
+            words = parts[0][:MAX_TOLD_LINE].decode("ascii", "replace").upper().split()
             if words[1:2] != ["CAPABILITY"]:
                 return False
             found.update(words[2 : 2 + MAX_CAPABILITIES - len(found)])
@@ -160,8 +163,8 @@ class Connection:
 
         def collect(parts: Parts) -> bool:
             nonlocal counted
-            if len(lines) < 1000:
-                lines.append(parts[0])
+            if len(lines) < MAX_TOLD:
+                lines.append(parts[0][:MAX_TOLD_LINE])
             # A second EXISTS is news: a mail that came while the folder was being opened, behind the UIDNEXT told.
             before, counted = counted, counted or is_exists(parts)
             return not (before and is_exists(parts))
@@ -248,7 +251,8 @@ class Connection:
                 return False
             with suppress(GrammarError):  # a name that cannot be read cannot be one that somebody wrote
                 name = parse_values(parts, start=7)[-1]
-                if isinstance(name, bytes) and len(names) < MAX_LISTED_FOLDERS:
+                room = len(names) < MAX_LISTED_FOLDERS
+                if room and isinstance(name, bytes) and len(name) <= MAX_FOLDER_NAME:
                     names.append(folder_name.decode(name))
             return True
 

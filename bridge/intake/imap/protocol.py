@@ -1,6 +1,6 @@
 """One connection's bytes: aioimaplib's protocol with a receive path that is linear and bounded.
 
-aioimaplib keeps tags, states and commands. It is handed tagged and continuation lines only: its own way of
+aioimaplib keeps tags, states and commands. It is handed tagged lines and IDLE's continuation only: its own way of
 splitting recurses once per line, takes parentheses in subjects for structure and drops news between commands.
 """
 
@@ -131,7 +131,9 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the
         elif line.startswith(b"+") and self.on_continuation is not None:
             self.on_continuation(line)
         elif line.startswith(b"+"):
-            super().data_received(line + b"\r\n")
+            # The library would keep those of other commands, however many there are.
+            if self.has_pending_idle_command():
+                super().data_received(line + b"\r\n")
         elif _TAGGED.match(line):
             self.collect = None
             self._stop_reading_the_clear()

@@ -12,7 +12,7 @@ import uvloop
 from structlog.testing import capture_logs
 
 from bridge.config.mailbox import Mailbox
-from bridge.intake.imap.connection import MAX_CAPABILITIES
+from bridge.intake.imap.connection import MAX_CAPABILITIES, MAX_TOLD_LINE
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.fetch_window import fetch_headers
 from bridge.intake.imap.keeper import ConnectionKeeper
@@ -267,6 +267,23 @@ async def test_capabilities_without_end() -> None:
     ):
         assert len(connection.capabilities) == MAX_CAPABILITIES
         assert connection.can_idle
+
+
+async def test_long_lines_when_a_folder_is_opened() -> None:
+    """Of the lines to EXAMINE, of names and of capabilities as much is kept as an honest server may need."""
+    long = b"x" * (2 * MAX_TOLD_LINE)
+    async with hostile(uids=[1], uidnext=2) as server, await open_connection(mailbox(server)) as connection:
+        told = b"* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 2] x\r\n" + (b"* OK " + long + b"\r\n") * 3
+        server.override["EXAMINE"] = lambda _: told + b"* 1 EXISTS\r\nTAG OK\r\n"
+        server.override["LIST"] = lambda _: (
+            b'* LIST () "/" "INBOX"\r\n* LIST () "/" "' + long + b'"\r\nTAG OK\r\n'
+        )
+        server.override["CAPABILITY"] = lambda _: b"* CAPABILITY IDLE " + long + b"\r\nTAG OK\r\n"
+        _, lines = await connection._open("EXAMINE", "INBOX")
+        assert (len(lines), max(map(len, lines))) == (6, MAX_TOLD_LINE)
+        assert await connection.folders() == ["INBOX"]
+        await connection.ask_capabilities()
+        assert max(map(len, connection.capabilities)) < MAX_TOLD_LINE
 
 
 async def test_parts_that_nobody_asked_for() -> None:

@@ -95,6 +95,16 @@ async def test_a_farewell_that_is_said_again_and_again(monkeypatch: pytest.Monke
     transport.abort()
 
 
+async def test_continuations_that_nobody_waits_for_are_not_kept() -> None:
+    """A server may say `+` as often as it likes to a command that asks for none."""
+    protocol, transport = signed_in()
+    command = aioimaplib.Command("LIST", "T1", loop=protocol.loop)
+    protocol.pending_sync_command = command
+    protocol.data_received(b"+ more\r\n" * 100)
+    assert command.response.lines == []
+    transport.abort()
+
+
 async def test_collector_gets_what_is_its_own() -> None:
     """What the command in progress takes is no news; what it does not take still is."""
     protocol, transport = signed_in()
