@@ -316,7 +316,9 @@ class Connection:
         if idle is None:
             return
         self._busy = True
-        self._protocol.idle_done()
+        # A server that has ended IDLE by itself would take DONE for a command that it does not know.
+        if not idle.done():
+            self._protocol.idle_done()
         await self.bounded(idle, "DONE")
         self._busy = False
 

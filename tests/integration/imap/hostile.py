@@ -25,6 +25,8 @@ class HostileServer:
     """The answer for one UID; None closes the connection in the middle."""
     commands: list[str] = field(default_factory=list)
     """Every command that came, without tag."""
+    tag: bytes = b""
+    """Of the last command."""
     sign_ins: int = 0
     port: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -33,12 +35,11 @@ class HostileServer:
         self._writers.add(writer)
         try:
             writer.write(self.greeting + b"\r\n")
-            tag = b""
             while line := await reader.readline():
-                idling = tag
                 tag, _, rest = line.strip().partition(b" ")
                 if tag == b"DONE":
-                    tag, rest = idling, b"DONE"
+                    tag, rest = self.tag, b"DONE"
+                self.tag = tag
                 answer = self._answer(rest)
                 if answer is None:
                     break

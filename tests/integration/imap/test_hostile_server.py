@@ -233,6 +233,18 @@ async def test_idle_refused_falls_back_to_the_poll() -> None:
         assert server.sign_ins == 1
 
 
+async def test_idle_that_the_server_ends_by_itself() -> None:
+    """It is no failure of the connection: the poll goes on over it, and IDLE is begun anew after it."""
+    async with hostile(uidnext=1) as server, watching(mailbox(server, poll=1)) as watched:
+        await until(lambda: server.commands[-1:] == ["IDLE"])
+        server.push(server.tag + b" OK idled enough")
+        server.arrive(1)
+        await watched.has("mail-1")
+        await until(lambda: server.commands[-1:] == ["IDLE"])
+        assert "DONE" not in server.commands
+        assert server.sign_ins == 1
+
+
 @pytest.mark.parametrize("moment", ["LOGIN", "EXAMINE", "UID FETCH", "IDLE"])
 async def test_silence_is_noticed(moment: str) -> None:
     """A server that never answers a command is given up after the timeout, and asked again on a new
