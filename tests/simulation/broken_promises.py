@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from bridge.accept import Acceptance
 from bridge.cursor import FolderCursor
+from bridge.delivery.reconcile import find_events
 from bridge.intake.handover import Receipt
 from bridge.ledger import outbox
 from bridge.ledger.state import ItemState
@@ -87,3 +88,11 @@ def _begin(conn: Any, items: Any, now: int) -> None:
 def no_reconciliation() -> AbstractContextManager[object]:
     """What is uncertain is posted again without a look into the ACD's list."""
     return patch("bridge.delivery.reconciler.find_events", lambda *_: ([], []))
+
+
+def no_rivals() -> AbstractContextManager[object]:
+    """An event in the ACD's list is given to an item in doubt, though a request under way may have made it."""
+    return patch(
+        "bridge.delivery.reconciler.find_events",
+        lambda suspects, listed, owned, clock, _rivals: find_events(suspects, listed, owned, clock),
+    )

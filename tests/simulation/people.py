@@ -62,9 +62,13 @@ class Helpdesk:
             return False
 
 
+TWINS = "twins 1"
+"""The label of all mails that say the same."""
+
+
 @dataclass
 class Writers:
-    """Write mails, several of which may be one conversation."""
+    """Write mails, several of which may be one conversation, and some that say the same without being one."""
 
     inbox: Folder
     clock: Callable[[], float]
@@ -83,21 +87,30 @@ class Writers:
             await asyncio.sleep(max(0.0, moment - loop.time()))
             self.write(f"m{conversation}", number)
 
+    async def repeat(self, moments_of_all: list[float]) -> None:
+        """As machines do that tell of the same thing again: each mail by itself, and all with the same words."""
+        loop = asyncio.get_running_loop()
+        for number, moment in enumerate(moments_of_all, start=1):
+            await asyncio.sleep(max(0.0, moment - loop.time()))
+            self._add(Mail(TWINS, _raw("twins", 1, f"twin.{number}"), self.clock()))
+
     def write(self, name: str, number: int) -> None:
         """One mail comes now."""
         if self.dice.random() < 0.1:
             self.inbox.skip(self.dice.choice((1, 3, 2000)))
-        mail = Mail(f"{name} {number}", _raw(name, number), self.clock())
+        self._add(Mail(f"{name} {number}", _raw(name, number, f"{name}.{number}"), self.clock()))
+
+    def _add(self, mail: Mail) -> None:
         self.written.append(mail)
         self.inbox.add(mail)
 
 
-def _raw(name: str, number: int) -> bytes:
+def _raw(name: str, number: int, message_id: str) -> bytes:
     lines = [
         f"From: {name}@example.org",
         "To: support@example.net",
         f"Subject: {name} {number}",
-        f"Message-ID: <{name}.{number}@example.org>",
+        f"Message-ID: <{message_id}@example.org>",
     ]
     if number > 1:
         lines.append(f"References: <{name}.1@example.org>")
@@ -129,7 +142,9 @@ class Agents:
     def _act(self) -> None:
         handled = self.handled()
         there = [
-            uid for uid, mail in self.inbox.mails.items() if mail.label in handled or mail.label in self.alone
+            uid
+            for uid, mail in self.inbox.mails.items()
+            if mail.label != TWINS and (mail.label in handled or mail.label in self.alone)
         ]
         if self.archive.mails and self.dice.random() < 0.3:
             self.inbox.add(self.archive.take(self.dice.choice(list(self.archive.mails))))

@@ -24,6 +24,8 @@ class Plan:
     """How many tickets each conversation has."""
     mails: tuple[int, ...]
     """How many mails each has."""
+    twins: int
+    """How many mails say the same."""
     spells: tuple[Spell, ...] = SPELLS
 
     @classmethod
@@ -41,6 +43,7 @@ class Plan:
             hours=hours,
             tickets=tuple(dice.choice((1, 2, 4, 7)) for _ in range(more * dice.randrange(2, 9))),
             mails=tuple(dice.choice((1, 1, 2, 4)) for _ in range(more * dice.randrange(2, 12))),
+            twins=Random(f"twins {seed}").choice((0, 5, 10, 15)),
             spells=spells,
         )
 
@@ -58,6 +61,12 @@ class Plan:
         """When the messages of each conversation are written."""
         within = self.seconds * 0.9
         return [[begin + at for at in moments(dice, number, within)] for number in conversations]
+
+    def moments_of_twins(self, begin: float) -> list[float]:
+        """Some come within seconds each time."""
+        dice = Random(f"moments of twins {self.seed}")
+        heaps = [begin + dice.uniform(0, self.seconds * 0.9) for _ in range(self.twins // 5)]
+        return sorted(heap + dice.expovariate(1 / 5) for heap in heaps for _ in range(5))
 
     def pauses(self) -> dict[str, float]:
         """Constants that only bound how late is seen what another process did; each look costs real time here."""

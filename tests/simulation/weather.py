@@ -119,6 +119,13 @@ def acd_is_slow(world: "World") -> AbstractContextManager[object]:
     return acd_says(world, Fault(kind=Kind.LATENCY, seconds=seconds, probability=0.5))
 
 
+def acd_answers_late(world: "World") -> AbstractContextManager[object]:
+    """Events are made at once, and their answers take their time."""
+    seconds, path = world.dice.uniform(0, 20), "/acd/events/create"
+    fault = Fault(kind=Kind.LATENCY, when=Stage.AFTER_DOING, seconds=seconds, probability=0.5, path=path)
+    return acd_says(world, fault)
+
+
 def acd_refuses(world: "World") -> AbstractContextManager[object]:
     """Some events are refused; an operator tries them again later."""
     status = world.dice.choice((400, 409, 422))
@@ -237,6 +244,7 @@ SPELLS: tuple[Spell, ...] = (
     acd_loses_answers,
     acd_loses_answers,
     acd_is_slow,
+    acd_answers_late,
     acd_refuses,
     acd_knows_nobody,
     acd_list_fails,

@@ -205,6 +205,7 @@ class World:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._desk.work(plan.moments(plan.tickets, self.dice, begin)))
             tasks.create_task(self._writers.work(plan.moments(plan.mails, self.dice, begin)))
+            tasks.create_task(self._writers.repeat(plan.moments_of_twins(begin)))
             tasks.create_task(agents.work(end, plan.seconds / 10))
             pause = self.dice.uniform(0.01, 0.1) * plan.seconds
             tasks.create_task(self._weather.blow(end, pause, plan.seconds / 4))

@@ -1,7 +1,7 @@
 """The auditor: what was handed in, beside what the ACD did and what the ledger says. A pure function of values.
 
 Every message of a torture test carries a label `CONVERSATION NUMBER` in its subject, numbered from 1 within its
-conversation in the order in which it was handed in.
+conversation in the order in which it was handed in. Messages that say the same share a label, and are counted.
 """
 
 import sqlite3
@@ -39,13 +39,13 @@ class Findings:
     """What is wrong, by kind; empty where all is well."""
 
     lost: tuple[str, ...] = ()
-    """Handed in for good (a webhook: answered 200), and the ACD knows nothing of it."""
+    """Handed in for good (a webhook: answered 200), and the ACD knows nothing of it, or less than was handed in."""
     doubled: tuple[str, ...] = ()
-    """More than one event was made for it."""
+    """More than one event was made for it, or more than there are messages that say so."""
     out_of_order: tuple[str, ...] = ()
     """Conversations whose messages came to the ACD first in another order than they were handed in."""
     unaccounted: tuple[str, ...] = ()
-    """Handed in for good, and not exactly one item of the ledger."""
+    """Handed in for good, and not exactly one item of the ledger for each."""
     still_open: tuple[str, ...] = ()
     """Items that have no final state although everything had its time."""
     misnoted: tuple[str, ...] = ()
@@ -65,21 +65,19 @@ def audit(
     A second `UPDATED` for one label is no fault: where the answer to an update is lost nothing can tell whether it
     was done, and it is posted again (see `bridge.delivery.reconcile.find_events`).
     """
-    items = Counter(row.label for row in rows)
-    seen = {one.label for one in done}
+    wanted, items = Counter(handed_in), Counter(row.label for row in rows)
+    made, seen = Counter(one.label for one in done if one.created), {one.label for one in done}
     return Findings(
-        lost=tuple(label for label in handed_in if label not in seen),
-        doubled=_more_than_once(one.label for one in done if one.created),
+        lost=tuple(
+            label for label, number in wanted.items() if label not in seen or 1 < number > made[label]
+        ),
+        doubled=tuple(label for label, number in made.items() if number > max(1, wanted[label])),
         out_of_order=_out_of_order(dict.fromkeys(one.label for one in done)),
-        unaccounted=tuple(label for label in handed_in if items[label] != 1),
+        unaccounted=tuple(label for label, number in wanted.items() if items[label] != number),
         still_open=tuple(row.label for row in rows if row.state in OPEN),
         misnoted=_misnoted(done, rows),
         broken=tuple(broken),
     )
-
-
-def _more_than_once(labels: Iterable[str]) -> tuple[str, ...]:
-    return tuple(label for label, number in Counter(labels).items() if number > 1)
 
 
 def _out_of_order(labels: Iterable[str]) -> tuple[str, ...]:

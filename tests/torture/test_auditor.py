@@ -30,6 +30,23 @@ def test_a_second_update_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
+    ("events", "items", "found"),
+    [
+        (2, 2, Findings()),
+        (1, 2, Findings(lost=("same 1",))),
+        (3, 2, Findings(doubled=("same 1",))),
+        (2, 3, Findings(unaccounted=("same 1",))),
+        (2, 1, Findings(unaccounted=("same 1",))),
+    ],
+)
+def test_messages_that_say_the_same_are_counted(events: int, items: int, found: Findings) -> None:
+    """Which of them has which event is nobody's business; that there are as many is."""
+    done = [Done("same 1", number) for number in range(events)]
+    rows = [Row("same 1", "created", number % events) for number in range(items)]
+    assert audit(["same 1"] * 2, done, rows) == found
+
+
+@pytest.mark.parametrize(
     ("done", "rows", "found"),
     [
         (DONE[:1], [ROWS[0], Row("a 2", "dead")], Findings(lost=("a 2",))),

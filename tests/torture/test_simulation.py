@@ -18,16 +18,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.broken_promises import answered_first, cursor_first, no_reconciliation, no_write_ahead
+from tests.simulation.broken_promises import (
+    answered_first,
+    cursor_first,
+    no_reconciliation,
+    no_rivals,
+    no_write_ahead,
+)
 from tests.simulation.outcome import Outcome
 from tests.simulation.plan import Plan
-from tests.simulation.weather import acd_loses_answers, bridge_dying
+from tests.simulation.weather import Spell, acd_answers_late, acd_loses_answers, bridge_dying
 from tests.simulation.world import run
 
 KEPT = Path(__file__).with_name("seeds.txt")
 SEEDS = int(os.environ.get("ACD_BRIDGE_SEEDS", "200"))
 MOST_SEEDS_TO_SEE = 40
 """Within so many seeds a promise that is broken on purpose must be seen."""
+DEADLY = (bridge_dying, bridge_dying, acd_loses_answers)
 
 
 def chosen_seeds() -> list[int]:
@@ -93,23 +100,25 @@ def test_one_seed_is_one_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "seen"),
+    ("broken", "seen", "spells"),
     [
-        (cursor_first, lambda one: "mail-unaccounted" in str(one.faults) or one.findings.lost),
-        (answered_first, lambda one: one.findings.lost),
-        (no_write_ahead, lambda one: one.findings.doubled),
-        (no_reconciliation, lambda one: one.findings.doubled),
+        (cursor_first, lambda one: "mail-unaccounted" in str(one.faults) or one.findings.lost, DEADLY),
+        (answered_first, lambda one: one.findings.lost, DEADLY),
+        (no_write_ahead, lambda one: one.findings.doubled, DEADLY),
+        (no_reconciliation, lambda one: one.findings.doubled, DEADLY),
+        (no_rivals, lambda one: one.findings.broken, (acd_answers_late, acd_loses_answers)),
     ],
 )
 def test_a_broken_promise_is_seen(
     broken: Callable[[], AbstractContextManager[object]],
     seen: Callable[[Outcome], object],
+    spells: tuple[Spell, ...],
     say: Callable[[str], None],
 ) -> None:
     """With a safeguard taken away by hand, the audit finds what it was for within a bounded number of seeds."""
     with broken():
         for seed in range(MOST_SEEDS_TO_SEE):
-            if seen(run(Plan.of(seed, spells=(bridge_dying, bridge_dying, acd_loses_answers)))):
+            if seen(run(Plan.of(seed, spells=spells))):
                 say(f"{broken.__name__}: seen by seed {seed}")
                 return
     pytest.fail(f"{broken.__name__} was not seen within {MOST_SEEDS_TO_SEE} seeds")
