@@ -4,9 +4,13 @@
 events can tell whether the event was made.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from heapq import merge
+from operator import itemgetter
 from statistics import median
 from typing import NamedTuple
 
@@ -19,6 +23,8 @@ SKEW = timedelta(seconds=60)
 ACD too, and the ACD rounds."""
 SAMPLES = 50
 """Events of our own from which the ACD's clock is read; the newest ones."""
+_ORDER = itemgetter(0, 1)
+"""When an event was created, and its ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +80,14 @@ def find_events(
     item is posted again. The ACD then updates the same event once more, which doubles a comment and no event.
     """
     taken = set(owned)
-    ordered = sorted(
-        (event for event in listed if event.created_at is not None),
-        key=lambda event: (event.dt_created, event.id),
-    )
-    created = {event.id: event.created_at for event in ordered}
+    timeline = _Timeline(listed)
     found: list[Found] = []
     contested: list[Doubt] = []
     for suspect in sorted(suspects, key=lambda one: (one.doubt.sent_at, one.doubt.id)):
-        event = _created(suspect, ordered, taken, _since(suspect.doubt, created, clock))
+        event = _created(suspect, timeline, taken, clock)
         if event is None:
             continue
-        if any(_may_have_made(rival, event, created, clock) for rival in rivals):
+        if any(_may_have_made(rival, event, timeline.created, clock) for rival in rivals):
             contested.append(suspect.doubt)
             continue
         taken.add(event.id)
@@ -93,7 +95,31 @@ def find_events(
     return Findings(found, contested)
 
 
-def _since(doubt: Doubt, created: Mapping[int, datetime | None], clock: timedelta) -> datetime:
+class _Timeline:
+    """The list in the order of its times, by subject.
+
+    The list holds every event of the account, and nothing else goes on while it is searched: what was there long
+    before a suspect, or has another subject, must cost nothing.
+    """
+
+    def __init__(self, listed: Sequence[AcdEvent]) -> None:
+        moments = ((event.created_at, event.id, event) for event in listed)
+        dated = ((moment, number, event) for moment, number, event in moments if moment is not None)
+        known = sorted(dated, key=_ORDER)
+        self.created = {number: moment for moment, number, _ in known}
+        """When each event was created."""
+        self._by_subject: defaultdict[str | None, list[tuple[datetime, int, AcdEvent]]] = defaultdict(list)
+        for one in known:
+            self._by_subject[one[2].subject].append(one)
+
+    def since(self, moment: datetime, subject: str) -> Iterator[AcdEvent]:
+        """The events of this subject, or whose subject the ACD does not list, from this moment on, oldest first."""
+        runs = (self._by_subject.get(one, []) for one in (subject, None))
+        later = [run[bisect_left(run, (moment,)) :] for run in runs]
+        return (event for _, _, event in merge(*later, key=_ORDER))
+
+
+def _since(doubt: Doubt, created: Mapping[int, datetime], clock: timedelta) -> datetime:
     """Before this, by the ACD's clock, nothing can have come of the attempt.
 
     An event of ours that was there before it tells so by the ACD's clock alone. Only without one, as at a first
@@ -103,23 +129,18 @@ def _since(doubt: Doubt, created: Mapping[int, datetime | None], clock: timedelt
     return (before or _naive_utc(doubt.sent_at) + clock) - SKEW
 
 
-def _created(
-    suspect: Suspect, listed: Sequence[AcdEvent], taken: set[int], since: datetime
-) -> AcdEvent | None:
-    for event in listed:
-        if event.id not in taken and _fits(suspect, event, since):
+def _created(suspect: Suspect, timeline: _Timeline, taken: set[int], clock: timedelta) -> AcdEvent | None:
+    since = _since(suspect.doubt, timeline.created, clock)
+    for event in timeline.since(since, suspect.request.subject):
+        if event.id not in taken and says_the_same(suspect.request, event):
             return event
     return None
 
 
 def _may_have_made(
-    rival: Suspect, event: AcdEvent, created: Mapping[int, datetime | None], clock: timedelta
+    rival: Suspect, event: AcdEvent, created: Mapping[int, datetime], clock: timedelta
 ) -> bool:
-    return _fits(rival, event, _since(rival.doubt, created, clock))
-
-
-def _fits(suspect: Suspect, event: AcdEvent, since: datetime) -> bool:
-    return _not_before(event.created_at, since) and says_the_same(suspect.request, event)
+    return created[event.id] >= _since(rival.doubt, created, clock) and says_the_same(rival.request, event)
 
 
 def overdue(doubts: Sequence[Doubt], *, now: int, patience: float) -> list[Doubt]:
@@ -144,10 +165,6 @@ def says_the_same(request: CreateRequest, event: AcdEvent) -> bool:
             ),
         )
     )
-
-
-def _not_before(moment: datetime | None, since: datetime) -> bool:
-    return moment is not None and moment >= since
 
 
 def _naive_utc(milliseconds: int) -> datetime:

@@ -1,12 +1,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.acd.record import AcdEvent
+from bridge.acd.record import AcdEvent, read_moment
 from bridge.acd.request import CreateRequest
 from bridge.delivery.reconcile import SKEW, Suspect, acd_clock, find_events, says_the_same
 from bridge.event import EventDraft
@@ -69,6 +70,32 @@ def test_a_field_that_the_acd_does_not_list_is_not_compared(missing: str) -> Non
     """Which fields a list holds is not documented; what is not there cannot differ."""
     nothing: dict[str, Any] = {missing: None}
     assert says_the_same(suspect().request, event(5, **nothing))
+
+
+def test_a_long_list_is_gone_through_once_and_not_for_each_suspect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop stands still meanwhile: many suspects before a list of years would have the watchdog end the bridge."""
+    read, compared = Mock(wraps=read_moment), Mock(wraps=says_the_same)
+    monkeypatch.setattr("bridge.acd.record.read_moment", read)
+    monkeypatch.setattr("bridge.delivery.reconcile.says_the_same", compared)
+    before = [event(number, seconds=-86_400 + number) for number in range(10, 210)]
+    others = [event(number, seconds=2, Subject=f"Other {number}") for number in range(210, 410)]
+    suspects = [suspect(number, user_data=f"DH-{number}") for number in range(1, 31)]
+    listed = [*before, *others, event(500, UserData="DH-7")]
+    assert found(suspects, listed) == {7: 500}
+    assert read.call_count == len(listed)
+    assert compared.call_count <= len(suspects)
+
+
+def test_an_event_without_a_subject_is_found_in_its_turn() -> None:
+    """Where the ACD lists the subject of some events only, the oldest that may be the one is taken all the same."""
+    unnamed = event(5, seconds=1, Subject=None)
+    assert found([suspect()], [event(6, seconds=2), unnamed]) == {1: 5}
+    assert found([suspect()], [event(4, seconds=0.5), unnamed]) == {1: 4}
+
+
+def test_an_event_that_is_listed_twice_is_one() -> None:
+    """A list that was read while it changed hinders nothing."""
+    assert found([suspect(1), suspect(2)], [event(5), event(5), event(5, Subject=None)]) == {1: 5}
 
 
 def test_an_event_of_another_item_is_not_taken() -> None:
