@@ -59,7 +59,8 @@ _MOVE_ITEMS = f"""{_SETTLED}
 """
 FOUND_BY_POSTING = "the ACD had its event: an attempt made it whose answer was lost"
 # An event that nobody else has made, and that says what an attempt in doubt said, was made by that attempt: the ACD's
-# `UPDATED` has found it. The item is no repeat of anything.
+# `UPDATED` has found it. The item is no repeat of anything. Where a request that may say the same is under way, its
+# answer may be that it has made the event.
 _FOUND_BY_POSTING = """
     UPDATE items SET state = 'created', detail = ? WHERE id = ? AND state = 'updated' AND attempts = ?
         AND EXISTS (SELECT 1 FROM attempts WHERE item_id = items.id AND number < items.attempts
@@ -68,6 +69,8 @@ _FOUND_BY_POSTING = """
             AND maker.state = 'created')
         AND NOT EXISTS (SELECT 1 FROM duplicates AS known WHERE known.acd_event_id = items.acd_event_id
             AND known.first_key IS NOT NULL AND known.kind = 'updated')
+        AND NOT EXISTS (SELECT 1 FROM items AS rival WHERE rival.state = 'sending'
+            AND rival.event ->> 'subject' = items.event ->> 'subject')
 """
 _GIVE_TURNS = f"""
     UPDATE items SET turn = 1 WHERE turn = 0 AND id IN (

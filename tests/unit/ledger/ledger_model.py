@@ -86,9 +86,10 @@ class LedgerModel:
         row = self.rows[item.key]
         row.state, row.attempts = ItemState.PENDING, row.attempts - 1
 
-    def settle(self, item: Claimed, settlement: Settlement, now: int) -> None:
+    def settle(self, item: Claimed, settlement: Settlement, now: int, *, alone: bool) -> None:
+        """`alone` where no other request is under way."""
         row = self.rows[item.key]
-        found = row.doubted and settlement.state is ItemState.UPDATED and settlement.says_the_same
+        found = alone and row.doubted and settlement.state is ItemState.UPDATED and settlement.says_the_same
         row.settle(ItemState.CREATED if found else settlement.state, now)
         row.doubted |= settlement.state is ItemState.UNCERTAIN
         row.due_at = settlement.due_at or now

@@ -260,7 +260,7 @@ class LedgerMachine(RuleBasedStateMachine):
         work = partial(outbox.turn, settled=settled, limit=limit, now=self.now, history=history, back=back)
         claimed = self._write(work)
         for item, settlement in settled:
-            self.model.settle(item, settlement, self.now)
+            self.model.settle(item, settlement, self.now, alone=not (still or back))
         for item in back:
             self.model.take_back(item)
         expected = self.model.claim(limit, limit if history is None else history, self.now)

@@ -14,7 +14,7 @@ from bridge.ledger.outbox import FOUND_BY_POSTING, claim, recover, settle, turn
 from bridge.ledger.state import ItemState
 from bridge.ledger.verify import violations
 from bridge.reason import Reason
-from tests.unit.ledger.making import created, dead, keys_of, later, new_item, uncertain, updated
+from tests.unit.ledger.making import DRAFT, created, dead, keys_of, later, new_item, uncertain, updated
 
 
 def test_an_attempt_is_written_before_anything_is_sent(conn: sqlite3.Connection) -> None:
@@ -187,6 +187,23 @@ def test_an_updated_answer_with_an_event_of_another_item_is_a_repeat(
     posted_again(conn, "a", SAME)
     assert queries.item(conn, "a").state is ItemState.UPDATED
     assert {one.key: one.first_key for one in newest(conn, 9)} == {"a": "maker", "repeat": "maker"}
+
+
+@pytest.mark.parametrize("subject", ["Printer on strike", "Another"])
+def test_an_updated_answer_leaves_an_event_to_the_request_under_way_that_may_have_made_it(
+    conn: sqlite3.Connection, subject: str
+) -> None:
+    """Its answer is not written down yet. No two items made one event, whichever answer is written first."""
+    other = replace(DRAFT, subject=subject)
+    accept(conn, [new_item("a"), new_item("rival", event=other)], None, now=1)
+    first, rival = claim(conn, 2, now=1)
+    settle(conn, [(first, uncertain())], now=2)
+    resolve(conn, [], doubts(conn), now=3)
+    settle(conn, [(claim(conn, 1, now=3)[0], SAME)], now=3)
+    settle(conn, [(rival, created(77 if other == DRAFT else 78))], now=4)
+    expected = ItemState.UPDATED if other == DRAFT else ItemState.CREATED
+    assert queries.item(conn, "a").state is expected
+    assert violations(conn) == []
 
 
 def test_an_updated_answer_with_a_foreign_event_is_a_repeat(conn: sqlite3.Connection) -> None:
