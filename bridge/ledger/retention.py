@@ -12,7 +12,7 @@ _UNNEEDED = f"""NOT EXISTS (SELECT 1 FROM duplicates JOIN items AS first ON firs
     AND NOT EXISTS (SELECT 1 FROM follow_ups WHERE item_id = items.id AND ended_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM notices WHERE item_id = items.id AND ended_at IS NULL)"""
 """What would take the place of an open item is needed as long as that may still fail, and what somebody is to be told
-of until he has been told. Both end by themselves.
+of until he has been told.
 """
 
 
@@ -26,9 +26,10 @@ def remove_settled(conn: sqlite3.Connection, before: int) -> int:
 
 
 def _remove(conn: sqlite3.Connection, state: str, before: int) -> int:
-    # Items are settled about in the order of their acceptance: the first of each state are the oldest.
+    # Items are settled about in the order of their acceptance: the first of each state are the oldest. Those that are
+    # needed are passed over: an item that an operator leaves held keeps what would take its place, however many.
     return conn.execute(
         f"DELETE FROM items WHERE settled_at < ? AND id IN "
-        f"(SELECT id FROM items WHERE state = ? ORDER BY id LIMIT ?) AND {_UNNEEDED}",
+        f"(SELECT id FROM items WHERE state = ? AND {_UNNEEDED} ORDER BY id LIMIT ?)",
         (before, state, BATCH),
     ).rowcount

@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 
-from bridge.ledger import follow_ups, notices, queries
+from bridge.ledger import follow_ups, notices, queries, retention
 from bridge.ledger.accepting import accept
 from bridge.ledger.duplicates import newest
 from bridge.ledger.follow_ups import FollowedRoute, FollowUpOutcome, Looked
@@ -31,6 +31,19 @@ def test_only_old_items_that_are_over_are_removed(conn: sqlite3.Connection) -> N
     (kept,) = newest(conn, 10)
     assert (kept.key, kept.first_key, kept.ticket_number) == ("merged", "done", "DH-1")
     assert remove_settled(conn, before=50) == 0
+
+
+def test_what_is_still_needed_keeps_nothing_else_from_being_removed(
+    conn: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although it is older, and more of it than one step looks at: a route is followed for weeks, others are not."""
+    monkeypatch.setattr(retention, "BATCH", 2)
+    follow_ups.set_routes(conn, [FollowedRoute(route="slow")], first=1, longest=9, now=0)
+    accept(conn, [new_item(key, route="slow") for key in "abc"], None, now=1)
+    accept(conn, [new_item(key, route="quick") for key in "xyz"], None, now=1)
+    settle(conn, [(one, created(one.id)) for one in claim(conn, 6, now=1)], now=10)
+    assert [remove_settled(conn, before=50) for _ in range(3)] == [2, 1, 0]
+    assert sorted(item.key for item in queries.items(conn, ItemFilter())) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("waits", ["for its event", "for the receiver of its notice"])
