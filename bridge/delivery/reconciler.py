@@ -81,7 +81,7 @@ class Reconciler:
 
     async def _look(self) -> float:
         try:
-            doubts = await self._ledger.doubts()
+            doubts = await self._doubts()
             missing = await self._look_for(doubts) if doubts else []
         except AcdFailure as error:
             await self._give_up_looking(error.reason)
@@ -92,6 +92,15 @@ class Reconciler:
         LIST_UNREADABLE.set(0)
         return self._until_due(missing)
 
+    async def _doubts(self) -> Sequence[Doubt]:
+        """The oldest uncertain items. Their waiting times must not begin when a clock that was set back gets there."""
+        doubts = await self._ledger.doubts()
+        now = self._now()
+        if any(doubt.ended_at > now for doubt in doubts):
+            await self._ledger.end_doubts_by_now(now=now)
+            doubts = await self._ledger.doubts()
+        return doubts
+
     async def _give_up_looking(self, reason: Reason) -> None:
         """What the operator wants done with doubts while the ACD answers, but not with its list.
 
@@ -100,7 +109,7 @@ class Reconciler:
         if self._on_unreadable == "wait" or reason is Reason.ACD_UNREACHABLE:
             return
         try:
-            doubts = overdue(await self._ledger.doubts(), now=self._now(), patience=self._patience.cap)
+            doubts = overdue(await self._doubts(), now=self._now(), patience=self._patience.cap)
             if not doubts:
                 return
             if self._on_unreadable == "hold":

@@ -46,6 +46,15 @@ def doubts(conn: sqlite3.Connection) -> list[Doubt]:
     return _of_state(conn, ItemState.UNCERTAIN)
 
 
+def end_by_now(conn: sqlite3.Connection, now: int) -> None:
+    """Attempts in doubt that a clock, which was set back since, has ended in the future have ended now."""
+    conn.execute(
+        "UPDATE attempts SET ended_at = ?1 FROM items WHERE items.state = 'uncertain' "
+        "AND items.id = attempts.item_id AND items.attempts = attempts.number AND attempts.ended_at > ?1",
+        (now,),
+    )
+
+
 def under_way(conn: sqlite3.Connection) -> list[Doubt]:
     """The items whose request is under way, or is about to leave: an event in the ACD's list may be theirs."""
     return _of_state(conn, ItemState.SENDING)

@@ -147,6 +147,10 @@ class Ledger:
         """The oldest uncertain items."""
         return await self._read(doubt.doubts)
 
+    async def end_doubts_by_now(self, *, now: int) -> None:
+        """No attempt in doubt has ended in the future, wherever the clock was then."""
+        await self._writer.write(partial(doubt.end_by_now, now=now))
+
     async def under_way(self) -> list[Doubt]:
         """The items whose request is under way, or is about to leave."""
         return await self._read(doubt.under_way)

@@ -55,7 +55,13 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.delivery.reconciler.LEAST_BETWEEN_READINGS", 0.01)
 
 
-def reconciler(ledger: Ledger, client: Client, knock: Callable[[], None], **acd_settings: Any) -> Reconciler:
+def reconciler(
+    ledger: Ledger,
+    client: Client,
+    knock: Callable[[], None],
+    clock: Callable[[], float] = lambda: NOW,
+    **acd_settings: Any,
+) -> Reconciler:
     acd = Acd.model_validate(
         {"url": "http://acd", "clients_id": 1, "token": "t", "settle": 1, "timezone": "UTC"} | acd_settings
     )
@@ -64,7 +70,7 @@ def reconciler(ledger: Ledger, client: Client, knock: Callable[[], None], **acd_
         client,  # type: ignore[arg-type] # only `events` is used
         Poster(),  # type: ignore[arg-type] # only `request_of` is used
         acd=acd.model_copy(update={"retry_first": 0.01}),
-        clocks=Clocks(wall=lambda: NOW, monotonic=lambda: NOW, chance=lambda: 0.0),
+        clocks=Clocks(wall=clock, monotonic=lambda: NOW, chance=lambda: 0.0),
         news=asyncio.Event(),
         knock=knock,
     )
@@ -137,6 +143,30 @@ async def test_the_event_of_a_request_under_way_is_not_anothers(tmp_path: Path) 
         totals = await ledger.totals()
         await ledger.close()
     assert (totals["created"], totals["pending"]) == (1, 1)
+
+
+async def test_a_clock_that_was_set_back_makes_no_doubt_wait_for_it(tmp_path: Path) -> None:
+    """The attempt ended at a time that is years away now; its item is looked for within `acd.settle` all the same."""
+    ledger = await Ledger.open(tmp_path / "state.db")
+    clock = [NOW + 4 * 365 * 86_400]
+    await ledger.accept([new_item("a")], None, now=round(clock[0] * 1000))
+    claimed = await ledger.turn([], 1, now=round(clock[0] * 1000))
+    await ledger.turn([(one, uncertain()) for one in claimed], 0, now=round(clock[0] * 1000))
+    clock[0] = NOW
+    client, knocks = Client(), list[None]()
+    looking = reconciler(ledger, client, lambda: knocks.append(None), clock=lambda: clock[0])
+    task = asyncio.create_task(looking.run())
+    try:
+        await until(lambda: client.readings >= 2)
+        assert (await ledger.totals())["uncertain"] == 1
+        clock[0] += 1.5
+        await until(lambda: knocks)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        totals = await ledger.totals()
+        await ledger.close()
+    assert totals["pending"] == 1
 
 
 async def test_an_item_that_is_beyond_it_stops_nobody(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def delivering(conn: sqlite3.Connection) -> None:
     ends = [created(1), updated(1), dead(), uncertain(), uncertain()]
     outbox.turn(conn, list(zip(claimed, ends, strict=False)), 5, now=2, back=claimed[5:])
     doubts = doubt.doubts(conn)
+    doubt.end_by_now(conn, 2)
     doubt.owners(conn, [1, 2])
     doubt.under_way(conn)
     doubt.resolve(conn, [doubt.Found(doubt=doubts[0], acd_event_id=9)], doubts[1:], now=3)
