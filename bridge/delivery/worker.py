@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from bridge.acd.answer import Answer, Meaning
-from bridge.delivery.clocks import Clocks
+from bridge.delivery.clocks import Clocks, SetBack
 from bridge.delivery.gate import Forbidden, Gate, after, places, worth_telling
 from bridge.delivery.pace import Pace
 from bridge.delivery.post import Poster
@@ -64,6 +64,9 @@ class DeliveryWorker:
         self._concurrency = concurrency
         self._patience = patience
         self._clocks = clocks or Clocks()
+        self._set_back = SetBack(self._clocks)
+        self._behind = 0.0
+        """Seconds by which the clock was set back, as far as the state file does not know of it yet."""
         self._doubt = doubt or asyncio.Event()
         self._gate = Gate()
         self._forbidden = Forbidden()
@@ -97,6 +100,7 @@ class DeliveryWorker:
             while not self._stopping or self._under_way or self._ended or self._ready or self._back:
                 self.ticked_at = self._clocks.monotonic()
                 self._news.clear()
+                await self._follow_clock()
                 await self._turn()
                 await self._wait()
         finally:
@@ -118,6 +122,20 @@ class DeliveryWorker:
                 log.warning("items-uncertain-after-crash", items=crashed)
                 self._doubt.set()
             return
+
+    async def _follow_clock(self) -> None:
+        """What the state file puts off must not wait until a clock that was set back has caught up."""
+        self._behind += self._set_back.seconds()
+        if not self._behind:
+            return
+        try:
+            await self._ledger.set_back(by=round(self._behind * 1000), now=self._now())
+        except StateFileGoneError:
+            raise
+        except StateFileError:
+            return  # the turn that follows finds it too, says so and waits
+        log.warning("clock-set-back", seconds=round(self._behind, 1))
+        self._behind = 0.0
 
     async def stop(self, within: float) -> None:
         """Claim nothing more, and wait until what was under way is written down.

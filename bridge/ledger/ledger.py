@@ -22,6 +22,7 @@ from bridge.ledger import (
     queries,
     readings,
     retention,
+    set_back,
 )
 from bridge.ledger import places as places_of
 from bridge.ledger.accepting import NO_NOTES, FloodNotes
@@ -176,6 +177,10 @@ class Ledger:
     async def recover(self, *, now: int) -> int:
         """At start: what was being sent is uncertain now. Returns how many."""
         return await self._writer.write(partial(outbox.recover, now=now))
+
+    async def set_back(self, *, by: int, now: int) -> None:
+        """The clock was set back by so many milliseconds: nothing waits until it has caught up."""
+        await self._writer.write(partial(set_back.set_back, by=by, now=now))
 
     async def remove_settled(self, *, before: int) -> int:
         """Remove some items that were settled before this time. Returns how many; 0 when there are none left."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.acd.answer import Answer, Meaning
-from bridge.delivery.clocks import Clocks
+from bridge.delivery.clocks import Clocks, SetBack
 from bridge.delivery.gate import SLOW_PROBE_SECONDS
 from bridge.delivery.retry import Patience
 from bridge.delivery.worker import DeliveryWorker
@@ -33,9 +33,11 @@ class Time:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.ahead = 0.0
+        """Seconds by which the wall clock is wrong."""
 
     def clocks(self) -> Clocks:
-        return Clocks(wall=lambda: self.now, monotonic=lambda: self.now, chance=lambda: 1.0)
+        return Clocks(wall=lambda: self.now + self.ahead, monotonic=lambda: self.now, chance=lambda: 1.0)
 
 
 class Poster:
@@ -81,7 +83,7 @@ async def working(
         await ledger.close()
 
 
-async def accept(ledger: Ledger, *subjects: str, conversation: str = "") -> None:
+async def accept(ledger: Ledger, *subjects: str, conversation: str = "", now: float = 1000.0) -> None:
     items = [
         NewItem(
             key=subject,
@@ -96,7 +98,7 @@ async def accept(ledger: Ledger, *subjects: str, conversation: str = "") -> None
         )
         for subject in subjects
     ]
-    await ledger.accept(items, None, now=1_000_000)
+    await ledger.accept(items, None, now=round(now * 1000))
 
 
 def settled(ledger: Ledger, state: str, number: int) -> Callable[[], object]:
@@ -453,3 +455,34 @@ async def test_a_state_file_that_is_gone_ends_the_worker_and_a_stop_does_not_wai
     async with asyncio.timeout(1):
         await worker.stop(60)
     await ledger.close()
+
+
+async def test_nothing_waits_for_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    """It was a year ahead when an item was put off: the item goes in its time, and not a year later."""
+    time = Time()
+    time.ahead = 365 * 86_400.0
+    answers = [CREATED, LATER]
+    poster = Poster(lambda _: answers.pop())
+    async with working(tmp_path / "state.db", poster, time) as (ledger, worker):
+        await accept(ledger, "a", now=time.now + time.ahead)
+        worker.knock()
+        await until(lambda: poster.posted)
+        await until(settled(ledger, "pending", 1))
+        time.ahead = 0.0
+        time.now += 2
+        worker.knock()
+        await until(settled(ledger, "created", 1))
+    assert poster.posted == ["a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("monotonic", "wall", "back"),
+    [(10, 10, 0), (10, 9.5, 0), (10, 3610, 0), (0, 86_400, 0), (10, 8, 2), (10, -3590, 3600)],
+)
+def test_a_clock_that_was_set_back_is_told_from_others(monotonic: float, wall: float, back: float) -> None:
+    """One that is slewed, was set forward, or went on while the machine slept is none; each step is told once."""
+    now = {"monotonic": 0.0, "wall": 1000.0}
+    watch = SetBack(Clocks(wall=lambda: now["wall"], monotonic=lambda: now["monotonic"]))
+    now = {"monotonic": monotonic, "wall": 1000.0 + wall}
+    assert watch.seconds() == back
+    assert watch.seconds() == 0

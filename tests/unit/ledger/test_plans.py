@@ -25,6 +25,7 @@ from bridge.ledger import (
     outbox,
     queries,
     retention,
+    set_back,
 )
 from bridge.ledger import places as places_of
 from bridge.ledger.accepting import FloodNotes, accept
@@ -73,6 +74,7 @@ def delivering(conn: sqlite3.Connection) -> None:
     outbox.turn(conn, list(zip(claimed, ends, strict=False)), 5, now=2, back=claimed[5:])
     doubts = doubt.doubts(conn)
     doubt.end_by_now(conn, 2)
+    set_back.set_back(conn, 1, 2)
     doubt.owners(conn, [1, 2])
     doubt.under_way(conn)
     doubt.resolve(conn, [doubt.Found(doubt=doubts[0], acd_event_id=9)], doubts[1:], now=3)
