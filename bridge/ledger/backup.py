@@ -15,6 +15,10 @@ def back_up(path: Path, target: Path, *, replace: bool = False) -> int:
     It is one reading transaction, which holds up nobody in WAL mode (sqlite.org/wal.html). The copy is whole and on
     disk before it gets its name, belongs to its owner alone, and needs no other file beside it.
     """
+    if target.resolve() in _own_files(path.resolve()):
+        raise StateFileError(
+            f"{str(target)!r} is a file that the service works on", hint="name a file elsewhere for the copy"
+        )
     if target.exists() and not replace:
         raise _in_the_way(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -27,6 +31,11 @@ def back_up(path: Path, target: Path, *, replace: bool = False) -> int:
             return target.stat().st_size
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _own_files(path: Path) -> set[Path]:
+    """The state file, and those that stand beside it. Replaced, they would take with them what is newer."""
+    return {path, *(path.with_name(f"{path.name}-{end}") for end in ("wal", "shm", "journal", "lock"))}
 
 
 def _in_the_way(target: Path) -> StateFileError:

@@ -45,6 +45,22 @@ def test_a_copy_replaces_nothing_unasked(path: Path, tmp_path: Path) -> None:
     assert look_at_once(target, violations) == []
 
 
+@pytest.mark.parametrize("name", ["state.db", "link.db", "state.db-wal", "state.db-shm", "state.db-lock"])
+def test_the_files_that_the_service_works_on_are_never_replaced(
+    path: Path, tmp_path: Path, name: str
+) -> None:
+    """Not even if asked for: what was taken in since the copy began would be lost, and the service would end."""
+    conn = open_for_writing(path)
+    accept(conn, [new_item("a")], None, now=1)
+    (tmp_path / "link.db").symlink_to(path)
+    before = path.stat().st_ino
+    with pytest.raises(StateFileError, match="works on"):
+        back_up(path, tmp_path / name, replace=True)
+    conn.close()
+    assert path.stat().st_ino == before
+    assert look(path, queries.totals)["pending"] == 1
+
+
 def test_a_copy_that_cannot_be_made_leaves_nothing(path: Path, tmp_path: Path) -> None:
     """Neither half a copy nor a temporary file; the error names the file."""
     with pytest.raises(StateFileError, match=r"state\.db"):
