@@ -13,6 +13,8 @@ import orjson
 
 from bridge.ledger.access import Access
 
+LONGEST_WAIT_MS = 86_400_000
+"""No action is put off for longer."""
 MOST_PLACES = 10
 """Places of one item that are looked at: where it was found first, and again."""
 
@@ -73,8 +75,13 @@ def set_sources(
 ) -> int:
     """Which mailboxes have an action from now on: once an item is settled, or once its event is Done.
 
-    What waits for others is cancelled; how many that were.
+    What waits for others is cancelled; how many that were. What a clock that was wrong has put into a far future is due
+    now.
     """
+    conn.execute(
+        "UPDATE mail_actions SET due_at = ?1 WHERE ended_at IS NULL AND due_at > ?1 + ?2",
+        (now, LONGEST_WAIT_MS),
+    )
     stages = [(one, "settled") for one in set(sources)] + [(one, "done") for one in set(when_done)]
     conn.execute("DELETE FROM mail_action_sources")
     conn.executemany("INSERT INTO mail_action_sources (source, stage) VALUES (?, ?)", stages)

@@ -67,6 +67,20 @@ def test_places_where_it_was_found_again(conn: sqlite3.Connection) -> None:
     assert due(conn)[0].places == ("INBOX/1/7", "INBOX/2/3", "INBOX/1/7")
 
 
+def test_what_a_wrong_clock_put_into_the_future_is_due_at_the_next_start(conn: sqlite3.Connection) -> None:
+    """A mail whose item was settled while the clock was a year ahead is done with now; a usual wait stays."""
+    mail_actions.set_sources(conn, ["support"], 1)
+    settled(conn, "waiting", created(5))
+    mail_actions.record(
+        conn, [], [Postponed(item_id=due(conn)[0].item_id, due_at=21_600_000, detail="")], 100
+    )
+    accepting.accept(conn, [new_item("stranded")], None, 10)
+    outbox.settle(conn, [(outbox.claim(conn, 1, 20)[0], created(6))], 365 * 86_400_000)
+    mail_actions.set_sources(conn, ["support"], 1000)
+    assert [action.places for action in due(conn, now=1000)] == [("INBOX/1/stranded",)]
+    assert len(due(conn, now=21_600_000)) == 2
+
+
 def test_ended_and_postponed(conn: sqlite3.Connection) -> None:
     """What has ended is never due again; what was refused is due at its time, with one more try."""
     mail_actions.set_sources(conn, ["support"], 1)
