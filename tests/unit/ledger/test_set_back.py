@@ -37,3 +37,4 @@ def test_what_follows_a_delivery_goes_back_too(conn: sqlite3.Connection) -> None
     set_back(conn, by=YEAR - 100, now=150)
     assert len(mail_actions.due(conn, "support", now=150, limit=9)) == 1
     assert [len(follow_ups.due(conn, now=now, limit=9)) for now in (399, 400)] == [0, 1]
+    assert follow_ups.due(conn, now=400, limit=9)[0].began_at == 150
