@@ -3,6 +3,7 @@
 import gc
 import sys
 
+from bridge.cli.common import EXIT_USAGE, say
 from bridge.cli.root import FILES, command_line
 
 
@@ -15,4 +16,15 @@ def main() -> None:
     commands = command_line([first] if first in FILES else FILES)
     gc.freeze()
     gc.enable()
-    commands()
+    try:
+        commands()
+    except UnicodeEncodeError:
+        if _is_text(" ".join(sys.argv)):
+            raise
+        say("error: a word of the command line is no text in UTF-8")
+        sys.exit(EXIT_USAGE)
+
+
+def _is_text(words: str) -> bool:
+    """Whether it is; bytes that are none stand in it as lone surrogates (os.fsdecode)."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in words)

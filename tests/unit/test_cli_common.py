@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -13,6 +15,7 @@ from bridge import __version__
 from bridge.cli.commands import app
 from bridge.cli.common import print_table
 from bridge.cli.root import FILES, command_line
+from bridge.ledger.file import open_for_writing
 
 KEY = "0123456789abcdef0123"
 
@@ -106,3 +109,27 @@ def test_a_look_at_the_state_file_does_not_load_the_service() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_a_word_that_is_no_text_is_a_wrong_use(tmp_path: Path) -> None:
+    """A terminal in Latin-1 sends bytes that are no UTF-8: that is said, and is no traceback."""
+    open_for_writing(tmp_path / "state.db").close()
+    config = tmp_path / "b.toml"
+    config.write_text(
+        '[acd]\nurl = "http://acd"\nclients_id = 1\ntoken = "t"\n'
+        f'[state]\npath = "{tmp_path / "state.db"}"\n[[route]]\nname = "all"\nevent = {{ type = 5, group = 1 }}\n'
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "bridge",
+        "items",
+        "list",
+        "-c",
+        str(config),
+        "--sender",
+        os.fsdecode(b"m\xfcller@x"),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (64, "")
+    assert ended.stderr == "error: a word of the command line is no text in UTF-8\n"
