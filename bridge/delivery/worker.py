@@ -104,6 +104,7 @@ class DeliveryWorker:
                 await self._turn()
                 await self._wait()
         finally:
+            self._stopping = True  # however it ended: what is still under way must begin nothing after it
             self._finished.set()
 
     async def _recover(self) -> None:

@@ -457,6 +457,32 @@ async def test_a_state_file_that_is_gone_ends_the_worker_and_a_stop_does_not_wai
     await ledger.close()
 
 
+async def test_without_its_state_file_it_begins_nothing_more(tmp_path: Path) -> None:
+    """What is claimed ahead may be pending in the file that was put there: it would be posted again at the start."""
+    path, poster = tmp_path / "state.db", Poster()
+    poster.open.clear()
+    ledger = await Ledger.open(path)
+    worker = DeliveryWorker(
+        ledger,
+        poster,  # type: ignore[arg-type] # only `post` is used
+        concurrency=1,
+        patience=Patience(first=1, cap=300, give_up_after=10_000),
+        clocks=Time().clocks(),
+    )
+    await accept(ledger, *"abc")
+    task = asyncio.create_task(worker.run())
+    await until(lambda: poster.under_way)
+    path.unlink()
+    worker.knock()
+    with pytest.raises(StateFileGoneError):
+        await task
+    poster.open.set()
+    await until(lambda: not worker._under_way)
+    await worker.stop(1)
+    assert poster.posted == ["a"]
+    await ledger.close()
+
+
 async def test_nothing_waits_for_a_clock_that_was_set_back(tmp_path: Path) -> None:
     """It was a year ahead when an item was put off: the item goes in its time, and not a year later."""
     time = Time()
