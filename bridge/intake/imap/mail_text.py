@@ -89,5 +89,10 @@ async def _texts_of(connection: Connection, uids: Sequence[int]) -> _Texts:
 
 def _with_text(message: Message, text: str | None) -> Message:
     if text is None:
-        return replace(message, degraded=True, notes=(*message.notes, NO_TEXT))
+        return without_text(message)
     return replace(message, text=own_words(text, message.subject))
+
+
+def without_text(message: Message) -> Message:
+    """The message, marked as degraded, since its text could not be had."""
+    return replace(message, degraded=True, notes=(*message.notes, NO_TEXT))

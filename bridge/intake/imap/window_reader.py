@@ -1,6 +1,8 @@
 """One window of UIDs becomes what the mails say: headers, texts where a route wants them, and what vanished."""
 
 import asyncio
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bridge.config.mailbox import Mailbox
@@ -10,7 +12,7 @@ from bridge.intake.imap.copies import told_apart
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.fetch_window import Headers, fetch_headers
 from bridge.intake.imap.letter import letter_of
-from bridge.intake.imap.mail_text import with_texts
+from bridge.intake.imap.mail_text import with_texts, without_text
 from bridge.intake.imap.suspicion import Suspicion, Way
 from bridge.intake.imap.sync import Window
 from bridge.intake.imap.take_in import message_of, unreadable, vanished
@@ -19,7 +21,7 @@ from bridge.message import Message
 
 MAX_STRIKES = 5
 """So often a single mail may break its connection, each time on a new one, before it is given up as
-unreadable.
+unreadable, or taken without its text where it is the text that does it.
 """
 YIELD_EVERY = 32
 """Mails read between two chances for everything else in the process."""
@@ -53,6 +55,7 @@ class WindowReader:
         self._handover = handover
         self._rules = rules
         self._strikes: dict[int, int] = {}
+        self._text_strikes: dict[int, int] = {}
         self._suspicion = suspicion
 
     @property
@@ -86,7 +89,7 @@ class WindowReader:
                 for uid, mail in mails.items()
                 if isinstance(mail, Message) and self._handover.wants_text(mail)
             }
-            mails.update(await with_texts(connection, asking))
+            mails.update(await self._texts(connection, asking))
         return WindowRead({uid: mails[uid] for uid in sorted(mails)}, through, headers.size)
 
     async def tell_apart(
@@ -96,20 +99,36 @@ class WindowReader:
         return await told_apart(connection, self._handover, mails, uidvalidity)
 
     async def _fetch(self, connection: Connection, window: Window, way: Way) -> Headers:
-        """A window that fails makes the next look begin with single mails, until the one to blame is
-        found.
-        """
+        """The headers, or what is to be said in their place."""
         uid = window.uids[0] if len(window.uids) == 1 else 0
         if way is Way.NOT_AT_ALL:
             return Headers(frozenset([uid]), broken={uid: "reading it ended the bridge several times"})
         if self._strikes.get(uid, 0) >= MAX_STRIKES:
             return Headers(frozenset([uid]), broken={uid: f"fetching it failed {MAX_STRIKES} times"})
-        try:
+        with self._blaming(window.uids, self._strikes):
             return await fetch_headers(connection, window, *self._more(connection))
+
+    async def _texts(self, connection: Connection, asking: dict[int, Message]) -> dict[int, Message]:
+        """The mails with their texts; without it where asking for it has broken the connection again and again."""
+        given_up = {uid for uid in asking if self._text_strikes.get(uid, 0) >= MAX_STRIKES}
+        asked = {uid: mail for uid, mail in asking.items() if uid not in given_up}
+        with self._blaming(asked, self._text_strikes):
+            told = await with_texts(connection, asked)
+        return told | {uid: without_text(asking[uid]) for uid in given_up}
+
+    @contextmanager
+    def _blaming(self, uids: Collection[int], strikes: dict[int, int]) -> Iterator[None]:
+        """Mails that fail together make the next look begin with single ones, until the one to blame is found."""
+        try:
+            yield
         except MailServerError as failure:
             if failure.kind is not Kind.BUSY:
                 self.careful = True
-                self._strikes = {uid: self._strikes.get(uid, 0) + 1} if uid else self._strikes
+                if len(uids) == 1:
+                    (uid,) = uids
+                    count = strikes.get(uid, 0) + 1
+                    strikes.clear()
+                    strikes[uid] = count
             raise
 
     def _more(self, connection: Connection) -> tuple[str, ...]:

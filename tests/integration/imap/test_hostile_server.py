@@ -78,6 +78,32 @@ async def test_poison_that_hides(answer: bytes | None) -> None:
         assert server.commands.count("UID FETCH 40 " + _items(server)) == MAX_STRIKES
 
 
+@pytest.mark.parametrize("broken", ["BODYSTRUCTURE", "BODY.PEEK[1]"])
+async def test_a_text_that_breaks_the_connection(broken: str) -> None:
+    """A mail whose text cannot be asked for without losing the connection is taken without it, and so is the rest."""
+    structure = b'* 1 FETCH (UID %d BODYSTRUCTURE ("text" "plain" NIL NIL NIL "7bit" 4 1))\r\n'
+    async with hostile(uids=list(range(1, 31)), uidnext=31) as server:
+
+        def fetch(rest: bytes) -> bytes | None:
+            words = rest.decode()
+            asked = server._in(words.split(" ")[2])
+            if broken in words and 12 in asked:
+                return None
+            if "BODYSTRUCTURE" in words:
+                return b"".join(structure % uid for uid in asked) + b"TAG OK done\r\n"
+            return server._fetch(words.split(" ")[2])
+
+        server.override["UID FETCH"] = fetch
+        handover = FakeHandover(wants_text_of=lambda _: True)
+        async with watching(mailbox(server), handover):
+            await until(lambda: len(handover.accepted) == 30, within=15)
+        assert uids(handover) == list(range(1, 31))
+        assert handover.unreadable == []
+        assert handover.messages[11].degraded
+        alone = [one for one in server.commands if one.startswith("UID FETCH 12 ") and broken in one]
+        assert len(alone) == MAX_STRIKES
+
+
 async def test_literals_that_are_told_too_short() -> None:
     """What is left of a header that is longer than the server told costs that mail, and none of those behind it."""
 
