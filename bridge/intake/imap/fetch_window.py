@@ -44,16 +44,19 @@ class Headers:
         uid = fetched.uid
         if uid not in self.wanted:
             return
-        # Nothing else was asked for; a server could fill the memory with other parts of a mail.
-        asked = {name: part for name, part in fetched.sections.items() if name == b"HEADER"}
-        fetched = replace(fetched, sections=asked, structure=None)
-        header = asked.get(b"HEADER", b"")
-        if self.size and self.size + len(header) > MAX_HEADERS:
+        known = self.fetched.get(uid, Fetched(uid))
+        # Nothing else was asked for, and no header twice; a server could fill the memory with either.
+        asked = {
+            name: part
+            for name, part in fetched.sections.items()
+            if name == b"HEADER" and name not in known.sections
+        }
+        size = len(asked.get(b"HEADER", b""))
+        if self.size and self.size + size > MAX_HEADERS:
             self.left.add(uid)
             return
-        self.size += len(header)
-        known = self.fetched.get(uid)
-        self.fetched[uid] = fetched if known is None else merge(known, fetched)
+        self.size += size
+        self.fetched[uid] = merge(known, replace(fetched, sections=asked, structure=None))
 
     def _broken(self, parts: Parts, why: str) -> None:
         uid = uid_of_broken(parts)

@@ -296,6 +296,19 @@ async def test_uids_that_are_told_again_and_again(monkeypatch: pytest.MonkeyPatc
         assert await kind_of(connection.search(1, 5)) is Kind.PROTOCOL
 
 
+async def test_headers_that_are_told_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header that is told many times in one answer is kept once: its mail is taken, and is in nobody's way."""
+    monkeypatch.setattr("bridge.intake.imap.fetch_window.MAX_HEADERS", 1000)
+
+    def fetched(uid: int) -> bytes:
+        return fetch_line(uid) * (50 if uid == 2 else 1)
+
+    async with hostile(uids=[1, 2, 3], uidnext=4, fetched=fetched) as server:
+        async with watching(mailbox(server)) as watched:
+            await watched.has("mail-1", "mail-2", "mail-3")
+        assert len([one for one in server.commands if one.startswith("UID FETCH")]) == 1
+
+
 async def test_capabilities_without_end() -> None:
     """Of a server that names very many capabilities some are kept."""
     many = b" ".join(b"X-%d" % number for number in range(5 * MAX_CAPABILITIES))
