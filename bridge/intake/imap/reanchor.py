@@ -15,7 +15,7 @@ from bridge.intake.handover import Handover, Incoming, Unreadable
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.renumbered import Fate, fate_of, must_be_held
 from bridge.intake.imap.selected import Selected
-from bridge.intake.imap.sync import MAX_WINDOW, Backlog, ListUids, Window
+from bridge.intake.imap.sync import MAX_WINDOW, Backlog, ListUids, Window, next_window
 from bridge.intake.imap.take_in import NO_DATE
 from bridge.intake.imap.window_reader import WindowReader
 from bridge.ledger.state import ItemState
@@ -78,13 +78,13 @@ class Reanchoring:
         at, window = 0, self._window()
         while at < len(found.new):
             uids = found.new[at : at + window].tolist()
-            mails, through, _ = await self._read(Window(uids, uids[-1]), texts=True)
+            mails, through, size = await self._read(Window(uids, uids[-1]), texts=True)
             receipts = await self._handover.accept(
                 list(mails.values()), noticed=Noticed.RENUMBERING, set_aside=reason
             )
             accepted(sum(receipt.new for receipt in receipts), found.held)
             at = bisect_right(found.new, through)
-            window = 1 if self._reader.careful else MAX_WINDOW
+            window = 1 if self._reader.careful else next_window(window, size)
 
     async def _read(self, window: Window, *, texts: bool) -> tuple[dict[int, Incoming], int, int]:
         uidvalidity = self._selected.uidvalidity

@@ -12,6 +12,7 @@ import uvloop
 from structlog.testing import capture_logs
 
 from bridge.config.mailbox import Mailbox
+from bridge.cursor import FolderCursor
 from bridge.intake.imap.connection import MAX_CAPABILITIES, MAX_TOLD_LINE
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.fetch_window import fetch_headers
@@ -307,6 +308,24 @@ async def test_headers_that_are_told_again_and_again(monkeypatch: pytest.MonkeyP
         async with watching(mailbox(server)) as watched:
             await watched.has("mail-1", "mail-2", "mail-3")
         assert len([one for one in server.commands if one.startswith("UID FETCH")]) == 1
+
+
+async def test_long_headers_told_backwards_after_a_renumbering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the last mails of a window fill its memory, smaller windows are read until the first ones fit."""
+    monkeypatch.setattr("bridge.intake.imap.fetch_window.MAX_HEADERS", 1000)
+    monkeypatch.setattr("bridge.intake.imap.sync.WINDOW_BYTES", 250)
+    async with hostile(uids=list(range(1, 41)), uidnext=41) as server:
+
+        def backwards(rest: bytes) -> bytes:
+            asked = server._in(rest.decode().split(" ")[2])
+            return b"".join(fetch_line(uid) for uid in reversed(asked)) + b"TAG OK done\r\n"
+
+        server.override["UID FETCH"] = backwards
+        old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
+        handover = FakeHandover(cursors={("m", "INBOX"): old})
+        async with watching(mailbox(server), handover):
+            await until(lambda: len(handover.accepted) == 40)
+        assert uids(handover) == list(range(1, 41))
 
 
 async def test_capabilities_without_end() -> None:
