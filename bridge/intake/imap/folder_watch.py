@@ -39,7 +39,7 @@ from bridge.points import Point, passing
 
 HELD_HINT = "`acd-bridge items list --state held` shows them; check some, then release or drop them"
 FIRST_AUDIT = 600.0
-"""Seconds after the first look at which a folder is audited."""
+"""Seconds after the first look, and after an audit that failed or found something, at which a folder is audited."""
 AUDIT_EVERY = 6 * 3600.0
 """Seconds between two audits of a folder."""
 MAX_UIDS_TOLD = 20
@@ -75,6 +75,7 @@ class FolderWatch:
         self._noticed = Noticed.LOOK
         self._stores = 0
         self._reader = WindowReader(mailbox, folder, handover, rules, suspicion=suspicion(LIVE))
+        self._missed = WindowReader(mailbox, folder, handover, rules)
         self._history = FolderHistory(mailbox, folder, handover, rules, suspicion=suspicion(HISTORY))
         self._suspected: tuple[Connection, int] | None = None
         """On which connection which other UIDVALIDITY was seen first."""
@@ -231,10 +232,12 @@ class FolderWatch:
     async def _audit(self, connection: Connection, selected: Selected) -> None:
         """Compare the folder with the state file. What is not accounted for was missed, and is taken in now."""
         assert self._cursor is not None  # noqa: S101 - `look` has stored one by now
+        # Before it begins: one that breaks the connection must not be begun again with each new one.
+        self._audit_due = time.monotonic() + FIRST_AUDIT
         audit = await audit_folder(connection, selected, self._cursor, self._handover.states_of)
-        self._audit_due = time.monotonic() + AUDIT_EVERY
         self.report.audited(self._clock(), audit.unaccounted)
         if not audit.unaccounted:
+            self._audit_due = time.monotonic() + AUDIT_EVERY
             self._log.info("folder-audited", mails=audit.on_server, unaccounted=0)
             return
         self._log.error(
@@ -244,14 +247,14 @@ class FolderWatch:
             hint="these mails were missed and are taken in now; please report it",
         )
         await self._take_missed(connection, audit.uids, selected.uidvalidity)
-        self._audit_due = time.monotonic() + FIRST_AUDIT
 
     async def _take_missed(self, connection: Connection, uids: Sequence[int], uidvalidity: int) -> None:
         at = 0
         while at < len(uids):
-            asked = uids[at : at + FIRST_WINDOW]
-            read = await self._reader.read(connection, Window(asked, asked[-1]), uidvalidity)
-            mails = await self._reader.tell_apart(connection, read.mails, uidvalidity)
+            asked = uids[at : at + (1 if self._missed.careful else FIRST_WINDOW)]
+            read = await self._missed.read(connection, Window(asked, asked[-1]), uidvalidity)
+            mails = await self._missed.tell_apart(connection, read.mails, uidvalidity)
             receipts = await self._handover.accept(list(mails.values()), noticed=Noticed.AUDIT)
             self._log.info("missed-mail-taken", count=len(receipts), new=sum(one.new for one in receipts))
             at = bisect_right(uids, read.through)
+        await self._missed.all_read()

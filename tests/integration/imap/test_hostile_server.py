@@ -105,6 +105,22 @@ async def test_a_text_that_breaks_the_connection(broken: str) -> None:
         assert len(alone) == MAX_STRIKES
 
 
+async def test_poison_among_missed_mails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mails that the audit found are taken in although fetching one of them kills the connection each time."""
+    monkeypatch.setattr("bridge.intake.imap.folder_watch.FIRST_AUDIT", 0.0)
+
+    def fetched(uid: int) -> bytes | None:
+        return None if uid == 4 else fetch_line(uid)
+
+    async with hostile(uids=list(range(1, 11)), uidnext=11, fetched=fetched) as server:
+        read = FolderCursor(source="m", folder="INBOX", uidvalidity=7, baseline=1, last_uid=10)
+        handover = FakeHandover(cursors={("m", "INBOX"): read})
+        async with watching(mailbox(server), handover):
+            await until(lambda: len(handover.accepted) == 10)
+        assert uids(handover) == list(range(1, 11))
+        assert [one.place for one in handover.unreadable] == ["INBOX/7/4"]
+
+
 async def test_literals_that_are_told_too_short() -> None:
     """What is left of a header that is longer than the server told costs that mail, and none of those behind it."""
 

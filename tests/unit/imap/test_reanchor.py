@@ -11,7 +11,7 @@ from bridge.config.mailbox import Mailbox
 from bridge.intake.handover import Vanished
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
-from bridge.intake.imap.folder_watch import FolderWatch
+from bridge.intake.imap.folder_watch import FIRST_AUDIT, FolderWatch
 from bridge.intake.imap.renumbered import MAX_TIMES
 from bridge.message import Noticed
 from bridge.testing.handover import FakeHandover
@@ -175,6 +175,27 @@ async def test_a_mail_that_is_back_has_not_vanished(monkeypatch: pytest.MonkeyPa
     assert "mail-6" in watched.handover.subjects()
     await watched.look()
     assert watched.watch.report.as_dict()["unaccounted"] == 0
+
+
+async def test_an_audit_that_fails_is_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs one connection; the folder is watched on the next ones, and audited again after a while."""
+    now = 0.0
+    monkeypatch.setattr("bridge.intake.imap.folder_watch.time.monotonic", lambda: now)
+    watched = Watched()
+    watched.deliver("old")
+    await watched.look()
+    watched.deliver("mail")
+    await watched.look()
+    monkeypatch.setattr(ModelConnection, "search", _refuse)
+    for _ in range(2):
+        now += FIRST_AUDIT
+        with pytest.raises(MailServerError, match="not today"):
+            await watched.look()
+        await watched.look()
+
+
+async def _refuse(*_: object) -> None:
+    raise MailServerError(Kind.REFUSED, "not today")
 
 
 async def test_a_missed_mail_is_found_by_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
