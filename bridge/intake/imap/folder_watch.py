@@ -38,6 +38,8 @@ from bridge.message import Noticed
 from bridge.points import Point, passing
 
 HELD_HINT = "`acd-bridge items list --state held` shows them; check some, then release or drop them"
+MAX_OPENED = 8
+"""So often a folder is opened in one look, before others have their turn."""
 FIRST_AUDIT = 600.0
 """Seconds after the first look, and after an audit that failed or found something, at which a folder is audited."""
 AUDIT_EVERY = 6 * 3600.0
@@ -67,6 +69,8 @@ class FolderWatch:
         self.report = FolderReport(mailbox.name, folder)
         self.progress = False
         """Whether mail was stored since it was last set to False."""
+        self.behind = False
+        """Whether more came all the time during the last look, so that the next one must not wait for news."""
         self._mailbox = mailbox
         self._folder = folder
         self._handover = handover
@@ -89,15 +93,17 @@ class FolderWatch:
         Raises MailServerError, and StateFileError where nothing could be stored: the place is kept then, and
         the next look begins where this one ended.
         """
-        taken = 0
-        self._noticed = noticed
+        taken, opened = 0, 0
+        self._noticed, self.behind = noticed, False
         # What comes while something is stored is not told by every server when IDLE begins: look again.
         while True:
             stores = self._stores
             selected = await connection.examine(self._folder)
             taken += await self._look_once(connection, selected)
-            if stores == self._stores:
+            more, opened = stores != self._stores, opened + 1
+            if not more or opened == MAX_OPENED:
                 break
+        self.behind = more
         await self._reader.all_read()
         self.report.looked(self._clock())
         if self._audit_is_due():

@@ -184,6 +184,9 @@ class ConnectionKeeper:
         """Wait for news until the next look is due; whether there were any. IDLE is begun anew for each
         slice.
         """
+        if any(watch.behind for watch in self._watches):
+            await connection.stay(self._push_pause.seconds)
+            return True
         while (left := due - time.monotonic()) > 0:
             seconds = min(left, self._slice.seconds)
             self._expect(seconds + 2 * self._mailbox.timeout)

@@ -16,6 +16,7 @@ from bridge.cursor import FolderCursor
 from bridge.intake.imap.connection import MAX_CAPABILITIES, MAX_TOLD_LINE
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.fetch_window import fetch_headers
+from bridge.intake.imap.folder_watch import MAX_OPENED
 from bridge.intake.imap.keeper import ConnectionKeeper
 from bridge.intake.imap.liveness import FIRST_PAUSE
 from bridge.intake.imap.open_connection import open_connection
@@ -416,6 +417,40 @@ async def test_exists_that_is_told_each_time_idle_begins() -> None:
             assert time.monotonic() - at > pauses
             server.arrive(2)
             await watched.has("mail-1", "mail-2")
+
+
+async def test_uidnext_that_grows_each_time_it_is_asked_for() -> None:
+    """A folder that always seems to have new mail is watched, looked at with pauses, and what does come is found."""
+    async with hostile(uids=[1], uidnext=2) as server:
+
+        def grown(_: bytes) -> bytes | None:
+            server.uidnext += 1
+            return server._honest("EXAMINE", [])
+
+        server.override["EXAMINE"] = grown
+        async with watching(mailbox(server, start="now")) as watched:
+            await watched.looked()
+            at, before = time.monotonic(), server.uidnext
+            await until(lambda: server.uidnext >= before + 5 * MAX_OPENED)
+            assert time.monotonic() - at > FIRST_PAUSE + 2 * FIRST_PAUSE + 4 * FIRST_PAUSE
+            server.arrive(server.uidnext)
+            await until(watched.handover.subjects)
+
+
+async def test_a_flood_in_one_folder_holds_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where mail comes faster than it is read, folders that share the connection are looked at nevertheless."""
+    monkeypatch.setattr("bridge.intake.imap.mailbox.MAX_CONNECTIONS", 1)
+    async with hostile(uids=[1], uidnext=2) as server:
+
+        def flooded(rest: bytes) -> bytes | None:
+            if b"flooded" in rest:
+                server.arrive(server.uidnext)
+            return server._honest("EXAMINE", [])
+
+        server.override["EXAMINE"] = flooded
+        async with watching(mailbox(server, start="now", folders=["flooded", "quiet"])) as watched:
+            await until(lambda: len(watched.handover.subjects("quiet")) >= 20)
+            assert len(watched.handover.subjects("flooded")) >= 20
 
 
 async def test_bye_in_idle() -> None:
