@@ -231,7 +231,9 @@ class Connection:
                 values = parse_values(parts, start=9)
                 sets = [values[at + 1] for at, value in enumerate(values[:-1]) if value == b"ALL"]
                 for one in sets:
-                    found.extend(uid_set.from_text(one if isinstance(one, bytes) else b"", most))
+                    found.extend(
+                        uid_set.from_text(one if isinstance(one, bytes) else b"", min(most, MAX_FOUND))
+                    )
             else:
                 return False
             if len(found) > MAX_FOUND:

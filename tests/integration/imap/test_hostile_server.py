@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,7 @@ from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.probe import probe
 from bridge.intake.imap.retry import RetryTimes
 from bridge.intake.imap.sync import Window
+from bridge.intake.imap.uid_set import MAX_UID
 from bridge.intake.imap.window_reader import MAX_STRIKES
 from bridge.metrics import REGISTRY
 from bridge.testing.handover import FakeHandover
@@ -312,6 +314,20 @@ async def test_uids_that_are_told_again_and_again(monkeypatch: pytest.MonkeyPatc
         assert len(await connection.search(1, 5)) == 10
         server.override["UID SEARCH"] = lambda _: b"* SEARCH 1 2 3 4 5\r\n" * 3 + b"TAG OK\r\n"
         assert await kind_of(connection.search(1, 5)) is Kind.PROTOCOL
+
+
+async def test_a_set_of_very_many_uids() -> None:
+    """More UIDs than are kept are not even written out, however long the range that was asked about."""
+    esearch = b"IMAP4rev1 ESEARCH"
+    async with hostile(capabilities=esearch) as server, await open_connection(mailbox(server)) as connection:
+        await connection.examine("INBOX")
+        server.override["UID SEARCH"] = lambda _: b"* ESEARCH UID ALL 1:%d\r\nTAG OK\r\n" % MAX_UID
+        tracemalloc.start()
+        try:
+            assert await kind_of(connection.search(1, MAX_UID)) is Kind.PROTOCOL
+            assert tracemalloc.get_traced_memory()[1] < 10_000_000
+        finally:
+            tracemalloc.stop()
 
 
 async def test_headers_that_are_told_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
