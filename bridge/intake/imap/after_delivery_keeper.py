@@ -22,6 +22,7 @@ from bridge.intake.imap.keeper import SLACK, end_if_asked, unexpected
 from bridge.intake.imap.open_connection import open_connection
 from bridge.intake.imap.retry import RetryTimes, wait_before
 from bridge.intake.imap.sign_in_gate import SignInGate
+from bridge.intake.imap.sync import GROWTH
 from bridge.ledger.mail_actions import ActionOutcome, Ended, MailAction, MailActions, Postponed
 from bridge.points import Point, passing
 
@@ -58,6 +59,8 @@ class AfterDeliveryKeeper:
         self._clock = clock
         self._fraction = fraction
         self._failures = 0
+        self._at_once = AT_ONCE
+        """Mails in the next batch: one after a batch within which the connection was lost, then more again."""
         self._alive_until = time.monotonic() + SLACK
         self._log = log.bind(mailbox=mailbox.name)
 
@@ -117,9 +120,21 @@ class AfterDeliveryKeeper:
     async def _due(self) -> list[MailAction]:
         name = self._mailbox.name
         metrics.MAIL_ACTIONS_WAITING.labels(mailbox=name).set(await self._actions.waiting(name))
-        return await self._actions.due(name, now=self._now(), limit=AT_ONCE)
+        return await self._actions.due(name, now=self._now(), limit=self._at_once)
 
     async def _carry_out(self, connection: Connection, batch: Sequence[MailAction]) -> None:
+        """Do it and write it down. A single mail that its connection does not outlive is put off like a refused one."""
+        try:
+            await self._by_folder(connection, batch)
+        except MailServerError as failure:
+            if failure.kind is not Kind.BUSY:
+                self._at_once = 1
+                if len(batch) == 1:
+                    await self._record("", batch, Results(refused={batch[0].item_id: str(failure)}))
+            raise
+        self._at_once = min(AT_ONCE, self._at_once * GROWTH)
+
+    async def _by_folder(self, connection: Connection, batch: Sequence[MailAction]) -> None:
         for folder, actions in by_folder(batch).items():
             self._expect(2 * self._mailbox.timeout)
             passing(Point.ACTIONS_BEGIN)
