@@ -1,5 +1,6 @@
 """When the mails of a folder came, without reading them."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.intake.imap.connection import Connection
@@ -10,6 +11,7 @@ from bridge.intake.imap.selected import Selected
 from bridge.intake.imap.splitter import Parts
 from bridge.intake.imap.sync import MAX_WINDOW, Backlog, ListUids, Window
 
+ITEMS = "(UID INTERNALDATE)"
 BYTES_A_DATE = 64
 """About what one answer takes; windows of dates stay at their largest."""
 
@@ -29,21 +31,40 @@ async def first_uid_since(connection: Connection, since: datetime, selected: Sel
 
 
 async def dates_of(connection: Connection, window: Window) -> dict[int, datetime | None]:
-    """When the mails of a window came (INTERNALDATE), by UID; None where the server told no date."""
-    dates: dict[int, datetime | None] = {}
-    uids = window.uids if isinstance(window.uids, range) else frozenset(window.uids)
+    """When the mails of a window came (INTERNALDATE), by UID; None where the server told no date.
 
-    def take(parts: Parts) -> None:
+    What does not come is asked for once more: servers that are changing a folder leave out one. What does not come then
+    is gone, unless an answer could not be read and told no UID.
+    """
+    dates = _Dates(window.uids if isinstance(window.uids, range) else frozenset(window.uids))
+    if window.uids:
+        await connection.fetch(window.uids, ITEMS, dates.take)
+    if again := dates.missing():
+        dates.lost = False
+        await connection.fetch(again, ITEMS, dates.take)
+    return {**dict.fromkeys(dates.missing() if dates.lost else ()), **dates.told}
+
+
+@dataclass(slots=True)
+class _Dates:
+    """What came so far of a window's dates."""
+
+    wanted: range | frozenset[int]
+    told: dict[int, datetime | None] = field(default_factory=dict)
+    lost: bool = False
+    """Whether an answer told no UID."""
+
+    def take(self, parts: Parts) -> None:
         try:
             fetched = parse_fetch(parts)
         except GrammarError:
             uid = uid_of_broken(parts)
-            if uid is not None and uid in uids:
-                dates[uid] = None
+            self.lost = self.lost or uid is None
+            if uid is not None and uid in self.wanted:
+                self.told.setdefault(uid, None)
             return
-        if fetched.uid in uids and (fetched.internaldate or fetched.uid not in dates):
-            dates[fetched.uid] = fetched.internaldate
+        if fetched.uid in self.wanted and (fetched.internaldate or fetched.uid not in self.told):
+            self.told[fetched.uid] = fetched.internaldate
 
-    if window.uids:
-        await connection.fetch(window.uids, "(UID INTERNALDATE)", take)
-    return dates
+    def missing(self) -> list[int]:
+        return sorted(set(self.wanted).difference(self.told))

@@ -343,6 +343,45 @@ async def test_headers_that_are_told_again_and_again(monkeypatch: pytest.MonkeyP
         assert len([one for one in server.commands if one.startswith("UID FETCH")]) == 1
 
 
+@pytest.mark.parametrize("first", [b"", b"* 1 FETCH (((\r\n"], ids=["not told", "garbage"])
+async def test_a_date_that_is_not_told_at_first(first: bytes) -> None:
+    """A mail whose date is missing at first in a folder that was numbered anew is not taken for one from before it."""
+    async with hostile(uids=[1, 2, 3], uidnext=4) as server:
+        left_out = [1]
+
+        def fetch(rest: bytes) -> bytes:
+            asked = server._in(rest.decode().split(" ")[2])
+            if b"(UID INTERNALDATE)" in rest and left_out:
+                asked.remove(left_out.pop())
+                return first + b"".join(fetch_line(uid) for uid in asked) + b"TAG OK done\r\n"
+            return b"".join(fetch_line(uid) for uid in asked) + b"TAG OK done\r\n"
+
+        server.override["UID FETCH"] = fetch
+        old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
+        handover = FakeHandover(cursors={("m", "INBOX"): old})
+        async with watching(mailbox(server), handover) as watched:
+            await watched.looked()
+        assert uids(handover) == [1, 2, 3]
+
+
+async def test_a_date_that_can_never_be_read() -> None:
+    """Where an answer tells neither date nor UID, what it may be about is read rather than lost."""
+    async with hostile(uids=[1, 2, 3], uidnext=4) as server:
+
+        def fetch(rest: bytes) -> bytes:
+            asked = server._in(rest.decode().split(" ")[2])
+            unreadable = b"(UID INTERNALDATE)" in rest
+            lines = (b"* 1 FETCH (((\r\n" if unreadable and uid == 1 else fetch_line(uid) for uid in asked)
+            return b"".join(lines) + b"TAG OK done\r\n"
+
+        server.override["UID FETCH"] = fetch
+        old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
+        handover = FakeHandover(cursors={("m", "INBOX"): old})
+        async with watching(mailbox(server), handover) as watched:
+            await watched.looked()
+        assert uids(handover) == [1, 2, 3]
+
+
 async def test_long_headers_told_backwards_after_a_renumbering(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the last mails of a window fill its memory, smaller windows are read until the first ones fit."""
     monkeypatch.setattr("bridge.intake.imap.fetch_window.MAX_HEADERS", 1000)
