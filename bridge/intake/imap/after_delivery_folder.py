@@ -99,7 +99,7 @@ class _Folder:
 
     async def _those_there(self, known: dict[int, MailAction]) -> dict[int, tuple[int, MailAction]]:
         """The mails that are still in the folder, each with its size. Commands pass over missing UIDs silently
-        (RFC 9051 section 6.4.9), so they are asked for.
+        (RFC 9051 section 6.4.9), so they are asked for; twice, since servers that are changing a folder leave out one.
         """
         sizes: dict[int, int] = {}
 
@@ -108,8 +108,9 @@ class _Folder:
             if fetched.uid in known:
                 sizes[fetched.uid] = fetched.size or 0
 
-        if known:
-            await self._connection.fetch(sorted(known), "(UID RFC822.SIZE)", take)
+        for _ in range(2):
+            if missing := sorted(known.keys() - sizes.keys()):
+                await self._connection.fetch(missing, "(UID RFC822.SIZE)", take)
         for uid, action in known.items():
             if uid not in sizes:
                 self._end_gone(action)

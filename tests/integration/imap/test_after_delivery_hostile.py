@@ -16,7 +16,7 @@ from bridge.ledger.ledger import Ledger
 from bridge.ledger.mail_actions import ActionState, state_of
 from bridge.ledger.visit import look
 from tests.integration.imap.conftest import QUICK
-from tests.integration.imap.hostile import HostileServer, hostile
+from tests.integration.imap.hostile import HostileServer, fetch_line, hostile
 from tests.unit.ledger.making import created, new_item
 from tests.wait import until
 
@@ -71,3 +71,22 @@ async def test_a_mail_that_breaks_the_connection_does_not_keep_the_others(tmp_pa
         (left,) = [one for one in states(path, server) if one.ended_at is None]
         assert left.tries >= 1
         assert "closed the connection" in left.detail
+
+
+async def test_a_mail_that_is_not_told_at_first(tmp_path: Path) -> None:
+    """A mail that the server leaves out once is still there, and gets its action."""
+    path = tmp_path / "state.db"
+    async with hostile(uids=[1, 2, 3], uidnext=4) as server:
+        left_out = [2]
+
+        def fetch(rest: bytes) -> bytes:
+            asked = server._in(rest.decode().split(" ")[2])
+            if left_out:
+                asked.remove(left_out.pop())
+            return b"".join(fetch_line(uid) for uid in asked) + b"TAG OK done\r\n"
+
+        server.override["SELECT"] = lambda _: SELECTED
+        server.override["UID FETCH"] = fetch
+        async with keeping(path, server):
+            await until(lambda: all(one.ended_at is not None for one in states(path, server)))
+        assert [one.outcome for one in states(path, server)] == ["done"] * 3
