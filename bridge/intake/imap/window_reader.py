@@ -1,7 +1,8 @@
 """One window of UIDs becomes what the mails say: headers, texts where a route wants them, and what vanished."""
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -56,6 +57,8 @@ class WindowReader:
         self._rules = rules
         self._strikes: dict[int, int] = {}
         self._text_strikes: dict[int, int] = {}
+        self._suspects: set[int] = set()
+        """UIDs during whose reading the connection was lost, and that were not read alone since."""
         self._suspicion = suspicion
 
     @property
@@ -66,6 +69,9 @@ class WindowReader:
     async def all_read(self) -> None:
         """Nothing is left to be read for now, so that no mail is to blame for anything."""
         self.careful = False
+        self._suspects -= self._strikes.keys() | self._text_strikes.keys()
+        self._strikes.clear()
+        self._text_strikes.clear()
         if self._suspicion is not None:
             await self._suspicion.over()
             self._suspicion = None
@@ -77,7 +83,7 @@ class WindowReader:
 
         Raises MailServerError, and StateFileError where a mail cannot be written down; one mail's own faults never do.
         """
-        way = Way.WHOLE
+        way, window = Way.WHOLE, apart(window, self._suspects)
         if self._suspicion is not None:
             window, way = await self._suspicion.before(window, uidvalidity)
         headers = await self._fetch(connection, window, way)
@@ -90,6 +96,7 @@ class WindowReader:
                 if isinstance(mail, Message) and self._handover.wants_text(mail)
             }
             mails.update(await self._texts(connection, asking))
+        self._survived(window.uids)
         return WindowRead({uid: mails[uid] for uid in sorted(mails)}, through, headers.size)
 
     async def tell_apart(
@@ -124,12 +131,19 @@ class WindowReader:
         except MailServerError as failure:
             if failure.kind is not Kind.BUSY:
                 self.careful = True
+                self._suspects.update(uids)
                 if len(uids) == 1:
                     (uid,) = uids
-                    count = strikes.get(uid, 0) + 1
-                    strikes.clear()
-                    strikes[uid] = count
+                    strikes[uid] = strikes.get(uid, 0) + 1
             raise
+
+    def _survived(self, uids: Sequence[int]) -> None:
+        """A mail that was read alone is to blame for nothing, unless it was given up."""
+        both = self._strikes, self._text_strikes
+        if len(uids) == 1 and all(strikes.get(uids[0], 0) < MAX_STRIKES for strikes in both):
+            self._suspects.discard(uids[0])
+            for strikes in both:
+                strikes.pop(uids[0], None)
 
     def _more(self, connection: Connection) -> tuple[str, ...]:
         """What Gmail calls a mail in all its folders, where that is of use."""
@@ -163,3 +177,15 @@ class WindowReader:
         if scope == "folder" or isinstance(mail, Unreadable):
             return mail
         return replace(mail, letter=letter_of(mail, scope, provider_id))
+
+
+def apart(window: Window, suspects: AbstractSet[int]) -> Window:
+    """The window up to the first suspect, or that one alone.
+
+    So the one to blame is found even where nothing is stored before all of the folder was read.
+    """
+    uids = window.uids
+    at = next((at for at, uid in enumerate(uids) if uid in suspects), None)
+    if at is None or len(uids) == 1:
+        return window
+    return Window(uids[:at], uids[at] - 1) if at else Window(uids[:1], uids[0])

@@ -108,6 +108,25 @@ async def test_a_text_that_breaks_the_connection(broken: str) -> None:
         assert len(alone) == MAX_STRIKES
 
 
+async def test_poison_in_a_folder_that_was_numbered_anew() -> None:
+    """Mails that kill the connection are found although nothing is stored before all of the folder was read."""
+    async with hostile(uids=list(range(1, 61)), uidnext=61) as server:
+
+        def fetch(rest: bytes) -> bytes | None:
+            asked = server._in(rest.decode().split(" ")[2])
+            if b"HEADER" in rest and {20, 40}.intersection(asked):
+                return None
+            return b"".join(fetch_line(uid) for uid in asked) + b"TAG OK done\r\n"
+
+        server.override["UID FETCH"] = fetch
+        old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
+        handover = FakeHandover(cursors={("m", "INBOX"): old})
+        async with watching(mailbox(server), handover):
+            await until(lambda: len(handover.accepted) == 60, within=15)
+        assert uids(handover) == list(range(1, 61))
+        assert [one.place for one in handover.unreadable] == ["INBOX/7/20", "INBOX/7/40"]
+
+
 async def test_poison_among_missed_mails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mails that the audit found are taken in although fetching one of them kills the connection each time."""
     monkeypatch.setattr("bridge.intake.imap.folder_watch.FIRST_AUDIT", 0.0)
