@@ -75,8 +75,8 @@ class Renumberings:
         self._times: deque[float] = deque(maxlen=MAX_TIMES)
 
     def too_many(self, now: float) -> bool:
-        """Whether one more, at this time in seconds, would be too many."""
-        return len(self._times) == MAX_TIMES and now - self._times[0] < WITHIN_SECONDS
+        """Whether one more, at this time in seconds, would be too many. A clock that was set back proves nothing."""
+        return len(self._times) == MAX_TIMES and 0 <= now - self._times[0] < WITHIN_SECONDS
 
     def note(self, now: float) -> None:
         """One more was carried out."""

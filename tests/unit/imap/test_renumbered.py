@@ -96,3 +96,12 @@ def test_never_more_often_than_the_bound(times: list[float]) -> None:
             carried_out.append(now)
     for begin in carried_out:
         assert sum(begin <= one < begin + WITHIN_SECONDS for one in carried_out) <= MAX_TIMES
+
+
+def test_a_clock_that_was_set_back() -> None:
+    """Renumberings at times that are yet to come do not keep the folder from being read until then."""
+    renumberings = Renumberings()
+    for _ in range(MAX_TIMES):
+        renumberings.note(1_800_000_000.0)
+    assert renumberings.too_many(1_800_000_000.0)
+    assert not renumberings.too_many(1_700_000_000.0)
