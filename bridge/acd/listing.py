@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bridge.acd.answer import read_json
 from bridge.acd.envelope import problem_of_envelope
+from bridge.acd.nesting import Nesting
 from bridge.acd.record import Record
 
 WHOLE: Final = 1024 * 1024
@@ -27,6 +28,7 @@ class Listing(Generic[R]):
         self._kept = model.attested() if attested_only else None
         self._head = bytearray()
         self._stream: _Stream | None = None
+        self._nesting = Nesting()
         self._made: list[R] = []
         self._problem = ""
 
@@ -39,6 +41,9 @@ class Listing(Generic[R]):
             self._stream, part = _Stream(), bytes(self._head)
             self._head.clear()
         if self._problem:
+            return
+        if self._nesting.goes_too_deep(part):
+            self._problem = "the answer is nested too deep"
             return
         try:
             self._make(self._stream.feed(part))

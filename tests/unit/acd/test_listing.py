@@ -102,3 +102,15 @@ def test_a_long_list_is_never_whole_in_memory() -> None:
     body = long(count=LONG)
     whole = peak_of(lambda: [AcdEvent.model_validate(one) for one in orjson.loads(body)["records"]])
     assert peak_of(lambda: read(body, attested_only=True)) < whole / 3
+
+
+def test_a_long_answer_that_is_nested_deep_costs_no_memory() -> None:
+    """A few thousand levels in a long answer would take hundreds of megabytes of the parser."""
+    deep = long().replace(b'"SkillsValue7":null', b'"SkillsValue7":' + b"[" * 4000 + b"]" * 4000, 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="nested too deep"):
+            read(deep)
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(deep)
+    finally:
+        tracemalloc.stop()
