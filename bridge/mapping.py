@@ -32,6 +32,7 @@ from bridge.routing.decision import Decision
 SOURCE_OF_A_MAIL = "mail"
 """The source of a mail where the configuration has no mailbox."""
 FOLDER_OF_A_MAIL = "INBOX"
+MARKED_LATER = "UserData gets the item's key when it is posted (acd.mark)"
 _STAND_IN = 1
 """Takes the place of an ID that only the ACD knows, while the other fields are checked."""
 
@@ -127,6 +128,8 @@ class Mapper:
         if decision.event is not None:
             posted, later = posted_fields(decision.event, self._acd)
             notes += later
+            if self._acd.mark and not decision.event.user_data:
+                notes.append(MARKED_LATER)
         return Mapped(message=message, decision=decision, posted=posted, notes=tuple(notes))
 
 

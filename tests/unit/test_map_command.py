@@ -106,6 +106,19 @@ def test_a_mail_becomes_the_acds_own_fields(place: Workplace) -> None:
     assert "event type 'Email' is resolved to its ID when it is posted" in made["notes"]
 
 
+def test_the_mark_is_told(place: Workplace) -> None:
+    """With `acd.mark` UserData that a route leaves empty is not posted empty. A file has no item's key yet."""
+    mail = place.mail()
+    body = place.write("body.json", '{"title": "Hi", "number": 55, "from": "b@example.org", "priority": 80}')
+    note = "UserData gets the item's key when it is posted (acd.mark)"
+    assert note not in place.objects(mail)[0]["notes"]
+    place.write(
+        "bridge.toml", place.config.read_text().replace("clients_id = 1", "clients_id = 1\nmark = true")
+    )
+    assert note in place.objects(mail)[0]["notes"]
+    assert note not in place.objects(body)[0]["notes"]
+
+
 def test_every_variable_is_shown(place: Workplace) -> None:
     """`message` has all that routes see, with moments in ISO 8601."""
     message = place.objects(place.mail())[0]["message"]
