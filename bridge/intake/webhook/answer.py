@@ -18,6 +18,13 @@ def accepted() -> web.Response:
     return web.Response(body=_ACCEPTED, content_type="application/json", headers=_SERVER)
 
 
+def malformed(status: int) -> web.Response:
+    """The answer to what is no HTTP: the status alone, and the connection ends."""
+    answer = web.Response(status=status, headers=_SERVER)
+    answer.force_close()
+    return answer
+
+
 def refused(why: RefusedError) -> web.Response:
     """An empty body with the refusal's status."""
     answer = web.Response(status=why.status, headers=_SERVER)

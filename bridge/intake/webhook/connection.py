@@ -7,6 +7,7 @@ from typing import Any, cast
 import structlog
 from aiohttp import web
 
+from bridge.intake.webhook.answer import malformed
 from bridge.intake.webhook.limits import Limits
 from bridge.intake.webhook.log_pace import LogPace
 from bridge.intake.webhook.refused import RETRY_AFTER_SECONDS
@@ -86,9 +87,7 @@ class Connection(web.RequestHandler):
         log.debug("webhook-request-malformed", status=status, error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
-        answer = web.Response(status=status)
-        answer.force_close()
-        return answer
+        return malformed(status)
 
     def log_exception(self, *_args: Any, **kw: Any) -> None:
         """What aiohttp did not expect, without the text of the exception: it may quote the request."""

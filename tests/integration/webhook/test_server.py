@@ -438,6 +438,7 @@ async def test_broken_http_is_a_bare_400(
     answer = await bench.raw(sent)
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.split()[1] == b"400"
+    assert b"\r\nServer: acd-bridge" in head, "the versions of Python and aiohttp are nobody's business"
     assert body == b""
     assert (await bench.post())[0] == 200
     told = capfd.readouterr()
