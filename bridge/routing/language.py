@@ -44,7 +44,7 @@ class RouteEnvironment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "%"})
 
     def __init__(self) -> None:
-        super().__init__(undefined=Missing, autoescape=False)
+        super().__init__(undefined=Missing, autoescape=False, finalize=no_method)
         self.globals.clear()
         self.filters = {name: self.filters[name] for name in FILTERS} | {
             "domain": domain,
@@ -80,6 +80,16 @@ class RouteEnvironment(ImmutableSandboxedEnvironment):
         if not isinstance(left, int | float) or not isinstance(right, int | float):
             raise SecurityError(f"{operator!r} takes numbers")
         return super().call_binop(context, operator, left, right)
+
+
+def no_method(value: Any) -> Any:
+    """The value of an expression. Raises TypeError for a method that was not called.
+
+    `data.ticket.title` is one where a body has a text for a ticket, and its words would be an address in memory.
+    """
+    if callable(value) and not isinstance(value, Undefined):
+        raise TypeError("it comes to a method and no value: the message has something else there")
+    return value
 
 
 def domain(address: Any) -> str:

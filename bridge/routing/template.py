@@ -9,7 +9,7 @@ from jinja2 import Template, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
 from bridge.routing.faults import Fault, bound_loops, faults_in, variables_in
-from bridge.routing.language import RouteEnvironment
+from bridge.routing.language import RouteEnvironment, no_method
 
 MAX_RENDERED = 64 * 1024
 """Characters that a template may make."""
@@ -88,7 +88,7 @@ def _evaluator(template: Template) -> Callable[[Values], Any]:
         context = new_context(values, shared=True)
         for _ in run(context):
             pass
-        return context.vars[_RESULT]
+        return no_method(context.vars[_RESULT])
 
     return evaluate
 

@@ -137,3 +137,15 @@ def test_a_name_of_the_route_compiler_is_unknown() -> None:
     assert not hasattr(mail(), "result")
     with pytest.raises(AssertionError, match="unknown variable 'result'"):
         one("result == 1")
+
+
+@pytest.mark.parametrize(
+    "data", [{"ticket": "5"}, {"ticket": ["5"]}, {"ticket": {}}], ids=["a text", "a list", "an empty object"]
+)
+@pytest.mark.parametrize("key", ["title", "count", "index", "copy", "items", "values"])
+def test_a_method_is_no_value(data: Any, key: str) -> None:
+    """Where a body has something else than expected, no event shows a method's words, and no route matches by it."""
+    shown = one(subject=f"{{{{ data.ticket.{key} }}}}").route(ticket(data))
+    assert shown.event is None or "built-in method" not in shown.event.subject
+    assert shown.event is not None or "comes to a method" in shown.detail
+    assert one(f"data.ticket.{key}").route(ticket(data)).verdict is not Verdict.EVENT
