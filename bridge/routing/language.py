@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_round
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -17,6 +18,8 @@ from bridge.routing.pattern import found, matches
 
 MAX_LOOP = 100
 """Entries of a list that one `{% for %}` sees."""
+MAX_PRECISION = 15
+"""Digits that `round` may be asked for; a float has no more."""
 LOOP_BOUND = "loop bound"
 """The filter that compiling puts around every loop; its name cannot be written in a template."""
 
@@ -48,6 +51,7 @@ class RouteEnvironment(ImmutableSandboxedEnvironment):
         self.globals.clear()
         self.filters = {name: self.filters[name] for name in FILTERS} | {
             "domain": domain,
+            "round": rounded,
             LOOP_BOUND: _bounded,
         }
         self.tests = {name: self.tests[name] for name in TESTS} | {
@@ -95,6 +99,13 @@ def no_method(value: Any) -> Any:
 def domain(address: Any) -> str:
     """The part of an address after its last `@`, in lower case, or nothing (filter `domain`)."""
     return str(address).rpartition("@")[2].lower() if "@" in str(address) else ""
+
+
+def rounded(value: Any, precision: Any = 0, method: str = "common") -> Any:
+    """Jinja's `round`. Raises TypeError for a precision that ten to its power would take for ever with."""
+    if not isinstance(precision, int) or abs(precision) > MAX_PRECISION:
+        raise TypeError(f"'round' takes a precision of at most {MAX_PRECISION} digits")
+    return do_round(value, precision, method)  # type: ignore[arg-type] # it checks the method itself
 
 
 def _key(mapping: Mapping[Any, Any], key: Any) -> Any:

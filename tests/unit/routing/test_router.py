@@ -90,6 +90,16 @@ def test_what_is_rendered_is_bounded() -> None:
     assert decision.reason is Reason.TEMPLATE_FAILED
 
 
+@pytest.mark.parametrize("digits", [2**62, -(2**62), 5_000_000, "2", 1.5, None])
+def test_a_precision_of_the_message_is_bounded(digits: Any) -> None:
+    """`round` with a hostile number of digits would calculate for ever; with a usual one it rounds."""
+    template = "{{ data.value|round(data.digits, 'floor') }}"
+    assert one(subject=template).route(ticket({"value": 1, "digits": digits})).verdict is Verdict.FAILED
+    event = one(subject=template).route(ticket({"value": 1.57, "digits": 1})).event
+    assert event is not None
+    assert event.subject == "1.5"
+
+
 def test_html_is_no_concern_of_a_route() -> None:
     """Signs of HTML are posted as they are."""
     event = one(subject="<{{ subject }}>").route(mail(subject="a & b <c>")).event
