@@ -204,6 +204,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     times = RetryTimes(outage=waits, configuration=waits, busy=waits)
     monkeypatch.setattr("bridge.intake.imap.mailbox.RetryTimes", lambda: times)
     for name, seconds in (
+        ("intake.imap.after_delivery.FIRST_WAIT", 0.02),
         ("intake.imap.after_delivery_keeper.LOOK_EVERY_SECONDS", 0.02),
         ("delivery.worker.STATE_FILE_PAUSE_SECONDS", 0.02),
         ("delivery.worker.LOOK_AGAIN_SECONDS", 0.1),
