@@ -5,8 +5,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from jinja2 import meta, nodes
+from jinja2.visitor import NodeTransformer
 
-from bridge.routing.language import LOOP_BOUND, REFUSED_METHODS, RouteEnvironment
+from bridge.routing.language import COUNTED, LOOP_BOUND, REFUSED_METHODS, RouteEnvironment
 from bridge.routing.pattern import PatternError, compiled
 from bridge.routing.variables import TYPES
 
@@ -111,11 +112,29 @@ def _loop_depth(node: nodes.Node) -> int:
     return below + isinstance(node, nodes.For)
 
 
-def bound_loops(tree: nodes.Template, environment: RouteEnvironment) -> None:
-    """Let every loop see no more than MAX_LOOP entries."""
-    for loop in list(tree.find_all(nodes.For)):
-        loop.iter = nodes.Filter(loop.iter, LOOP_BOUND, [], [], None, None, lineno=loop.lineno)
-        loop.iter.set_environment(environment)
+def bound(tree: nodes.Template, environment: RouteEnvironment) -> None:
+    """Let every loop see no more than MAX_LOOP entries, and what every `~` makes be counted."""
+    _Bounds(environment).visit(tree)
+
+
+class _Bounds(NodeTransformer):
+    """Puts filters of the environment's own around nodes."""
+
+    def __init__(self, environment: RouteEnvironment) -> None:
+        self._environment = environment
+
+    def visit_For(self, loop: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja calls it so
+        self.generic_visit(loop)
+        loop.iter = self._filtered(loop.iter, LOOP_BOUND)
+        return loop
+
+    def visit_Concat(self, concat: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja calls it so
+        return self._filtered(self.generic_visit(concat), COUNTED)
+
+    def _filtered(self, node: nodes.Node, name: str) -> nodes.Filter:
+        filtered = nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+        filtered.set_environment(self._environment)
+        return filtered
 
 
 def _near(name: str, known: Iterable[Any]) -> str:

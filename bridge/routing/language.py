@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from jinja2 import Undefined
+from jinja2 import Undefined, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_round
-from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from bridge.routing.making import CountingContext, added, called, counted, joined, replaced, summed
 from bridge.routing.missing import MISSING, Missing
 from bridge.routing.pattern import found, matches
 
@@ -22,6 +22,8 @@ MAX_PRECISION = 15
 """Digits that `round` may be asked for; a float has no more."""
 LOOP_BOUND = "loop bound"
 """The filter that compiling puts around every loop; its name cannot be written in a template."""
+COUNTED = "counted"
+"""The filter that compiling puts around every `~`; no template may write it."""
 
 FILTERS = frozenset({
     "abs", "capitalize", "count", "d", "default", "first", "float", "int", "join", "last", "length",
@@ -37,22 +39,29 @@ TESTS = frozenset({
     "upper",
 })  # fmt: skip
 """Jinja's own tests that routes may use."""
-REFUSED_METHODS = frozenset({"center", "expandtabs", "format", "format_map", "ljust", "rjust", "zfill"})
-"""Methods of texts that make any length out of a short text."""
+REFUSED_METHODS = frozenset({
+    "center", "expandtabs", "format", "format_map", "ljust", "rjust", "to_bytes", "translate", "zfill",
+})  # fmt: skip
+"""Methods that make any length out of a short text or a number."""
 
 
 class RouteEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox as routes see it."""
 
-    intercepted_binops = frozenset({"*", "%"})
+    intercepted_binops = frozenset({"*", "%", "+"})
+    context_class = CountingContext
 
     def __init__(self) -> None:
-        super().__init__(undefined=Missing, autoescape=False, finalize=no_method)
+        super().__init__(undefined=Missing, autoescape=False, finalize=_shown)
         self.globals.clear()
         self.filters = {name: self.filters[name] for name in FILTERS} | {
             "domain": domain,
+            "join": joined,
+            "replace": replaced,
             "round": rounded,
+            "sum": summed,
             LOOP_BOUND: _bounded,
+            COUNTED: pass_context(counted),
         }
         self.tests = {name: self.tests[name] for name in TESTS} | {
             "none": _is_none,
@@ -79,8 +88,14 @@ class RouteEnvironment(ImmutableSandboxedEnvironment):
         """Whether a template may have the attribute."""
         return attr not in REFUSED_METHODS and super().is_safe_attribute(obj, attr, value)
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """`*` and `%` are for numbers: of texts and lists they make any length."""
+    def call(self, context: CountingContext, function: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override] # its only context
+        """What a method gives; those that multiply texts are counted."""
+        return super().call(context, called(context, function), *args, **kwargs)
+
+    def call_binop(self, context: CountingContext, operator: str, left: Any, right: Any) -> Any:  # type: ignore[override] # its only context
+        """`*` and `%` are for numbers: of texts and lists they make any length. What `+` makes is counted."""
+        if operator == "+":
+            return added(context, left, right)
         if not isinstance(left, int | float) or not isinstance(right, int | float):
             raise SecurityError(f"{operator!r} takes numbers")
         return super().call_binop(context, operator, left, right)
@@ -94,6 +109,14 @@ def no_method(value: Any) -> Any:
     if callable(value) and not isinstance(value, Undefined):
         raise TypeError("it comes to a method and no value: the message has something else there")
     return value
+
+
+@pass_context
+def _shown(context: CountingContext, value: Any) -> str:
+    """What a `{{ }}` puts into the text; within `{% set %}` nobody else counts it."""
+    shown = str(no_method(value))
+    context.makes(len(shown))
+    return shown
 
 
 def domain(address: Any) -> str:

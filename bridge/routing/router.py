@@ -13,7 +13,8 @@ from bridge.routing.decision import Decision, Verdict
 from bridge.routing.draft import EventFieldError, EventMaker
 from bridge.routing.explain import why_not
 from bridge.routing.fields import FieldError
-from bridge.routing.template import TooLongError, Values
+from bridge.routing.making import TooLongError
+from bridge.routing.template import Values
 from bridge.routing.variables import UNFETCHED, TextNeededError, values_of
 
 MAX_DETAIL = 300

@@ -8,8 +8,9 @@ from typing import Any
 from jinja2 import Template, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from bridge.routing.faults import Fault, bound_loops, faults_in, variables_in
+from bridge.routing.faults import Fault, bound, faults_in, variables_in
 from bridge.routing.language import RouteEnvironment, no_method
+from bridge.routing.making import TooLongError
 
 MAX_RENDERED = 64 * 1024
 """Characters that a template may make."""
@@ -26,10 +27,6 @@ class SourceError(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("; ".join(what for what, _ in faults))
         self.faults = faults
-
-
-class TooLongError(ValueError):
-    """A template made more than MAX_RENDERED characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ def _compiled(
         return Compiled(_variable(only.name, as_text=compile_tree is _renderer), variables)
     if isinstance(only, nodes.Const) and compile_tree is _evaluator:
         return Compiled(_constant(only.value), variables)
-    bound_loops(tree, ENVIRONMENT)
+    bound(tree, ENVIRONMENT)
     return Compiled(compile_tree(ENVIRONMENT.from_string(tree)), variables)
 
 

@@ -1,4 +1,5 @@
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -88,6 +89,53 @@ def test_what_is_rendered_is_bounded() -> None:
     decision = one(user_data="{% for n in data %}{{ n }}{% endfor %}").route(ticket(["x" * 1000] * 100))
     assert decision.detail == "route[one].event.user_data: makes more than 65536 characters"
     assert decision.reason is Reason.TEMPLATE_FAILED
+
+
+MULTIPLYING = [
+    "data.text|replace('e', data.text)", "data.text|replace('', data.text)", "data.text.replace('e', data.text)",
+    "data.list|join(data.text)", "data.text.join(data.list)", "data.list|map('replace', '', data.text)|list",
+    "data.list|map('replace', '', data.text)|join", "data.lists|sum(start=[])",
+    "data.text.encode().replace(''.encode(), data.text.encode())",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("multiplying", MULTIPLYING)
+@pytest.mark.parametrize("form", ["({})|length > 5", "{{{{ ({})|length }}}}"], ids=["expression", "template"])
+def test_a_message_does_not_multiply(multiplying: str, form: str) -> None:
+    """What would make gigabytes of a message of 300 KB fails before it is made."""
+    written = form.format(multiplying)
+    made = one(subject=written) if "{{" in written else one(written)
+    message = ticket({"text": "e" * 100_000, "list": ["e"] * 50_000, "lists": [["e"]] * 50_000})
+    tracemalloc.start()
+    decision = made.route(message)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert decision.verdict is Verdict.FAILED, decision
+    assert peak < 200 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "doubling",
+    ["{% set x = x ~ x %}", "{% set x = x + x %}", "{% set x %}{{ x }}{{ x }}{% endset %}"],
+    ids=["tilde", "plus", "block"],
+)
+def test_doubling_ends(doubling: str) -> None:
+    """What a route puts together again and again is counted too, also where nothing of it is shown."""
+    decision = one(subject="{% set x = data.text %}" + doubling * 40).route(ticket({"text": "e" * 1000}))
+    assert decision.detail.endswith("makes more than 16777216 characters on its way")
+
+
+def test_what_replaces_and_joins_usual_texts_goes_on() -> None:
+    """The bounds are far from what a message needs; methods and filters give what Jinja gives."""
+    parts = {"texts": ["a", "b"], "rows": [{"n": 1}, {"n": 2}], "text": "aXbX" * 10_000}
+    shown = (
+        "{{ data.texts|join(', ') }} {{ '-'.join(data.texts) }} {{ data.rows|join('+', attribute='n') }} "
+        "{{ data.rows|sum(attribute='n') }} {{ 'aXbX'|replace('X', 'yy', 1) }} {{ 'aXbX'.replace('X', '', 1) }} "
+        "{{ [[1], [2]]|sum(start=[]) }} {{ data.text|replace('X', 'yz')|length }} {{ 'a' ~ (1 + 2) }}"
+    )
+    event = one(subject=shown).route(ticket(parts)).event
+    assert event is not None
+    assert event.subject == "a, b a-b 1+2 3 ayybX abX [1, 2] 60000 a3"
 
 
 @pytest.mark.parametrize("digits", [2**62, -(2**62), 5_000_000, "2", 1.5, None])

@@ -3,7 +3,8 @@ from pathlib import Path
 from bridge.acd.request import ACD_NAMES
 from bridge.config.route import RouteEvent
 from bridge.routing import fields
-from bridge.routing.language import FILTERS, REFUSED_METHODS, TESTS, RouteEnvironment
+from bridge.routing.language import COUNTED, FILTERS, LOOP_BOUND, REFUSED_METHODS, TESTS, RouteEnvironment
+from bridge.routing.making import MAX_MADE
 from bridge.routing.variables import TYPES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "routes.md").read_text()
@@ -19,7 +20,7 @@ def test_every_word_of_the_language_is_documented() -> None:
 def test_nothing_else_is_offered() -> None:
     """Filters and tests beyond those on the page do not exist, and there are no functions."""
     environment = RouteEnvironment()
-    assert set(environment.filters) == FILTERS | {"domain", "loop bound"}
+    assert set(environment.filters) == FILTERS | {"domain", LOOP_BOUND, COUNTED}
     assert set(environment.tests) == TESTS | {"none", "search", "match"}
     assert environment.globals == {}
 
@@ -32,5 +33,6 @@ def test_the_bounds_are_documented() -> None:
         fields.MAX_BODY,
         fields.MAX_URL,
         fields.MAX_USER_DATA,
+        MAX_MADE,
     ):
         assert f" {bound:,} characters" in PAGE
