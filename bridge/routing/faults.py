@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import meta, nodes
 from jinja2.visitor import NodeTransformer
 
-from bridge.routing.language import COUNTED, LOOP_BOUND, REFUSED_METHODS, RouteEnvironment
+from bridge.routing.language import COUNTED, LOOP_BOUND, REFUSED_METHODS, VALUE, RouteEnvironment
 from bridge.routing.pattern import PatternError, compiled
 from bridge.routing.variables import TYPES
 
@@ -112,12 +112,12 @@ def _loop_depth(node: nodes.Node) -> int:
     return below + isinstance(node, nodes.For)
 
 
-def bound(tree: nodes.Template, environment: RouteEnvironment) -> None:
-    """Let every loop see no more than MAX_LOOP entries, and what every `~` makes be counted."""
-    _Bounds(environment).visit(tree)
+def guard(tree: nodes.Template, environment: RouteEnvironment) -> None:
+    """Let every loop see no more than MAX_LOOP entries, what every `~` makes be counted, and no method be a value."""
+    _Guard(environment).visit(tree)
 
 
-class _Bounds(NodeTransformer):
+class _Guard(NodeTransformer):
     """Puts filters of the environment's own around nodes."""
 
     def __init__(self, environment: RouteEnvironment) -> None:
@@ -130,6 +130,16 @@ class _Bounds(NodeTransformer):
 
     def visit_Concat(self, concat: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja calls it so
         return self._filtered(self.generic_visit(concat), COUNTED)
+
+    def visit_Getattr(self, attribute: nodes.Getattr) -> nodes.Node:  # noqa: N802 - Jinja calls it so
+        return self._filtered(self.generic_visit(attribute), VALUE)
+
+    def visit_Call(self, call: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja calls it so
+        called = call.node
+        self.generic_visit(call)
+        if isinstance(called, nodes.Getattr):
+            call.node = called
+        return call
 
     def _filtered(self, node: nodes.Node, name: str) -> nodes.Filter:
         filtered = nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)

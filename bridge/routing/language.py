@@ -22,8 +22,10 @@ MAX_PRECISION = 15
 """Digits that `round` may be asked for; a float has no more."""
 LOOP_BOUND = "loop bound"
 """The filter that compiling puts around every loop; its name cannot be written in a template."""
-COUNTED = "counted"
-"""The filter that compiling puts around every `~`; no template may write it."""
+COUNTED = "counted result"
+"""The filter that compiling puts around every `~`; its name cannot be written either."""
+VALUE = "value of"
+"""The filter that compiling puts around every attribute that is not called; its name cannot be written either."""
 
 FILTERS = frozenset({
     "abs", "capitalize", "count", "d", "default", "first", "float", "int", "join", "last", "length",
@@ -62,6 +64,7 @@ class RouteEnvironment(ImmutableSandboxedEnvironment):
             "sum": summed,
             LOOP_BOUND: _bounded,
             COUNTED: pass_context(counted),
+            VALUE: value_of,
         }
         self.tests = {name: self.tests[name] for name in TESTS} | {
             "none": _is_none,
@@ -77,8 +80,8 @@ class RouteEnvironment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """The key of a mapping, and nothing else of it; the item of a list."""
-        return _key(obj, argument) if isinstance(obj, Mapping) else super().getitem(obj, argument)
+        """The key of a mapping, and nothing else of it; the item of a list. Never a method."""
+        return _key(obj, argument) if isinstance(obj, Mapping) else value_of(super().getitem(obj, argument))
 
     def wrap_str_format(self, value: Any) -> None:  # noqa: ARG002 - the sandbox's signature
         """No special way for `str.format`: it is refused like the others of REFUSED_METHODS."""
@@ -101,20 +104,18 @@ class RouteEnvironment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-def no_method(value: Any) -> Any:
-    """The value of an expression. Raises TypeError for a method that was not called.
+def value_of(value: Any) -> Any:
+    """The value of an attribute; a method that is not called is none.
 
     `data.ticket.title` is one where a body has a text for a ticket, and its words would be an address in memory.
     """
-    if callable(value) and not isinstance(value, Undefined):
-        raise TypeError("it comes to a method and no value: the message has something else there")
-    return value
+    return MISSING if callable(value) and not isinstance(value, Undefined) else value
 
 
 @pass_context
 def _shown(context: CountingContext, value: Any) -> str:
     """What a `{{ }}` puts into the text; within `{% set %}` nobody else counts it."""
-    shown = str(no_method(value))
+    shown = str(value)
     context.makes(len(shown))
     return shown
 

@@ -8,8 +8,8 @@ from typing import Any
 from jinja2 import Template, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from bridge.routing.faults import Fault, bound, faults_in, variables_in
-from bridge.routing.language import RouteEnvironment, no_method
+from bridge.routing.faults import Fault, faults_in, guard, variables_in
+from bridge.routing.language import RouteEnvironment
 from bridge.routing.making import TooLongError
 
 MAX_RENDERED = 64 * 1024
@@ -66,7 +66,7 @@ def _compiled(
         return Compiled(_variable(only.name, as_text=compile_tree is _renderer), variables)
     if isinstance(only, nodes.Const) and compile_tree is _evaluator:
         return Compiled(_constant(only.value), variables)
-    bound(tree, ENVIRONMENT)
+    guard(tree, ENVIRONMENT)
     return Compiled(compile_tree(ENVIRONMENT.from_string(tree)), variables)
 
 
@@ -85,7 +85,7 @@ def _evaluator(template: Template) -> Callable[[Values], Any]:
         context = new_context(values, shared=True)
         for _ in run(context):
             pass
-        return no_method(context.vars[_RESULT])
+        return context.vars[_RESULT]
 
     return evaluate
 

@@ -3,7 +3,15 @@ from pathlib import Path
 from bridge.acd.request import ACD_NAMES
 from bridge.config.route import RouteEvent
 from bridge.routing import fields
-from bridge.routing.language import COUNTED, FILTERS, LOOP_BOUND, REFUSED_METHODS, TESTS, RouteEnvironment
+from bridge.routing.language import (
+    COUNTED,
+    FILTERS,
+    LOOP_BOUND,
+    REFUSED_METHODS,
+    TESTS,
+    VALUE,
+    RouteEnvironment,
+)
 from bridge.routing.making import MAX_MADE
 from bridge.routing.variables import TYPES
 
@@ -20,7 +28,7 @@ def test_every_word_of_the_language_is_documented() -> None:
 def test_nothing_else_is_offered() -> None:
     """Filters and tests beyond those on the page do not exist, and there are no functions."""
     environment = RouteEnvironment()
-    assert set(environment.filters) == FILTERS | {"domain", LOOP_BOUND, COUNTED}
+    assert set(environment.filters) == FILTERS | {"domain", LOOP_BOUND, COUNTED, VALUE}
     assert set(environment.tests) == TESTS | {"none", "search", "match"}
     assert environment.globals == {}
 
