@@ -1,7 +1,7 @@
 """`acd-bridge run`: the service."""
 
 import asyncio
-import contextlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from bridge.service.logging import configure_logging
 from bridge.service.notify import Notifier
 from bridge.service.signals import signals_handled
 from bridge.service.watchdog import keep_watchdog, watchdog_seconds
+from bridge.web.status import Status
 
 log = structlog.get_logger("bridge.run")
 
@@ -57,7 +58,7 @@ async def serve(settings: Config, stop: asyncio.Event | None = None) -> None:
     router, _ = compile_routes(settings.route, zone=settings.acd.zone())
     with signals_handled(stop):
         app = await Application.start(settings, router)
-        helpers = [asyncio.create_task(_report_status(app, notifier))]
+        helpers = [asyncio.create_task(report_status(app.status, notifier, STATUS_EVERY_SECONDS))]
         if seconds := watchdog_seconds():
             helpers.append(asyncio.create_task(keep_watchdog(notifier, app.alive, seconds)))
         try:
@@ -84,12 +85,26 @@ async def _first_of(stop: asyncio.Event, failed: "asyncio.Future[None]") -> None
         stopped.cancel()
 
 
-async def _report_status(app: Application, notifier: Notifier) -> None:
-    """Keep the line that `systemctl status` shows up to date."""
+async def report_status(status: Callable[[], Awaitable[Status]], notifier: Notifier, every: float) -> None:
+    """Keep the line that `systemctl status` shows up to date, and look every so many seconds; never ends by itself.
+
+    A defect is told once, and not again before a look has gone well: the line is not worth a full journal.
+    """
+    told = False
     while notifier.listening:
-        with contextlib.suppress(StateFileError):  # the worker says so already
-            notifier.status((await app.status()).line())
-        await asyncio.sleep(STATUS_EVERY_SECONDS)
+        try:
+            notifier.status((await status()).line())
+            told = False
+        except StateFileError:
+            pass  # the worker says so already
+        except Exception:
+            if not told:
+                log.exception(
+                    "status-line-crashed",
+                    hint="the line of `systemctl status` stands still until it is mended",
+                )
+            told = True
+        await asyncio.sleep(every)
 
 
 def _sound_or_exit(file: Path) -> Config:
