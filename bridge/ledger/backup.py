@@ -1,12 +1,20 @@
 """A copy of the state file, made while the service works on it."""
 
 import os
+import re
 import sqlite3
-from contextlib import closing
+import tempfile
+import time
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Final
 
 from bridge.errors import StateFileError
 from bridge.ledger.file import explained, open_for_reading
+
+LEFT_OVER_SECONDS: Final = 86_400.0
+"""A copy that nothing was written to for so long is not being made any more."""
+_PART: Final = ".part"
 
 
 def back_up(path: Path, target: Path, *, replace: bool = False) -> int:
@@ -21,9 +29,13 @@ def back_up(path: Path, target: Path, *, replace: bool = False) -> int:
         )
     if target.exists() and not replace:
         raise _in_the_way(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    with suppress(OSError):  # tidying up keeps no copy from being made
+        _remove_left_over(target)
     with explained(target):
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        # Its name is by chance, not by process: in a container the next one has the number of one that was killed.
+        number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_PART, dir=target.parent)
+        os.close(number)
+    temporary = Path(name)
     try:
         _copy(path, temporary)
         with explained(target):
@@ -31,6 +43,14 @@ def back_up(path: Path, target: Path, *, replace: bool = False) -> int:
             return target.stat().st_size
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_left_over(target: Path) -> None:
+    """Copies of this name that were begun and killed; one that is being made is younger."""
+    form = re.compile(rf"\.{re.escape(target.name)}\.\w+{re.escape(_PART)}(-journal)?")
+    for file in target.parent.iterdir():
+        if form.fullmatch(file.name) and time.time() - file.lstat().st_mtime > LEFT_OVER_SECONDS:
+            file.unlink(missing_ok=True)
 
 
 def _own_files(path: Path) -> set[Path]:

@@ -1,5 +1,6 @@
 """Copies of the state file."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -69,3 +70,26 @@ def test_a_copy_that_cannot_be_made_leaves_nothing(path: Path, tmp_path: Path) -
     with pytest.raises(StateFileError, match="nowhere"):
         back_up(path, tmp_path / "nowhere" / "copy.db")
     assert [file.name for file in tmp_path.iterdir()] == ["state.db"]
+
+
+def test_a_copy_that_was_killed_is_in_nobodys_way(path: Path, tmp_path: Path) -> None:
+    """What it left is taken away once it is old, whoever has its process number now; other files stay."""
+    open_for_writing(path).close()
+    mine, others = (
+        [f".copy.db.{os.getpid()}.part", ".copy.db.a1b2c3d4.part", ".copy.db.a1b2c3d4.part-journal"],
+        [".copy.db.a1b2c3d4.part.txt", ".other.db.1.part", "copy.db.1.part"],
+    )
+    for name in (*mine, *others, ".copy.db.running.part"):
+        (tmp_path / name).write_text("begun")
+        os.utime(tmp_path / name, (1, 1) if "running" not in name else None)
+    back_up(path, tmp_path / "copy.db")
+    left = {file.name for file in tmp_path.iterdir() if "copy" in file.name or "other" in file.name}
+    assert left == {"copy.db", ".copy.db.running.part", *others}
+
+
+def test_a_copy_begun_in_this_minute_is_in_nobodys_way(path: Path, tmp_path: Path) -> None:
+    """In a container the next process has the number of the one that was killed."""
+    open_for_writing(path).close()
+    (tmp_path / f".copy.db.{os.getpid()}.part").write_text("begun")
+    back_up(path, tmp_path / "copy.db")
+    assert look_at_once(tmp_path / "copy.db", violations) == []
