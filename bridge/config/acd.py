@@ -10,6 +10,9 @@ from bridge.config.duration import Seconds
 from bridge.config.secret import Secret
 from bridge.config.values import HttpUrl, Table, ZoneName
 
+MAX_ID = 2**31 - 1
+"""The ACD's IDs are integers of 32 bits."""
+
 
 class AcdPaths(Table):
     """Paths of the ACD's API that its documentation leaves open; each begins below the base URL."""
@@ -55,7 +58,7 @@ class Acd(Table):
     give_up_after: Seconds = Field(
         432000.0, gt=0, description="How long an event is tried before it becomes a dead letter."
     )
-    event_types: dict[str, int] = Field(
+    event_types: dict[str, Annotated[int, Field(ge=1, le=MAX_ID)]] = Field(
         default_factory=dict,
         description="IDs of AcdEventTypes by name; all other names are resolved through the API.",
     )

@@ -11,9 +11,19 @@ def http_url(value: str) -> str:
     """An absolute address, without a slash at its end. Raises ValueError."""
     if not value.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
-    if any(sign in value for sign in " ?#") or "@" in value:
+    if any(sign in value for sign in " ?#") or "@" in value or not value.isprintable():
         raise ValueError("must be a plain address, without user, query or spaces")
+    if not _names_a_host(value):
+        raise ValueError("must name a host and no impossible port")
     return value.rstrip("/")
+
+
+def _names_a_host(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its words are about the parts of an address, which people do not think in
+        return False
 
 
 HttpUrl = Annotated[str, AfterValidator(http_url)]
@@ -32,13 +42,9 @@ SafeUrl = Annotated[str, AfterValidator(safe_url)]
 
 def hook_url(value: str) -> str:
     """An address to post to, kept as it is: its last slash and its query count. Raises ValueError."""
-    try:
-        parts = urlsplit(value)
-        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # its words are about the parts of an address, which people do not think in
-        parts, whole = urlsplit(""), False
-    if not whole:
+    if not _names_a_host(value):
         raise ValueError("must begin with http:// or https://, and name a host and no impossible port")
+    parts = urlsplit(value)
     if "@" in parts.netloc or parts.fragment or not value.isprintable() or " " in value:
         raise ValueError("must be a plain address, without user, fragment or spaces")
     return value

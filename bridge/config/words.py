@@ -22,10 +22,10 @@ TYPE_WORDS = {
 """What a value must be, by pydantic's name of the error."""
 
 _BOUNDS = {
-    "greater_than": "must be more than {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be less than {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be more than {gt:.15g}",
+    "greater_than_equal": "must be at least {ge:.15g}",
+    "less_than": "must be less than {lt:.15g}",
+    "less_than_equal": "must be at most {le:.15g}",
     "finite_number": "must be a finite number",
 }
 _FORMS = {
