@@ -19,6 +19,11 @@ ACD_OWN_FOLDERS = "JTEL_"
 """The ACD's own mail pick-up works in folders of this prefix; they are never watched and never a target."""
 
 
+def folder_identity(name: str) -> str:
+    """What is the same for all names of one folder: INBOX may be written in any case (RFC 9051 section 5.1)."""
+    return "INBOX" if name.upper() == "INBOX" else name
+
+
 class AfterDelivery(Table):
     """What happens to a mail once its event is settled, or Done."""
 
@@ -114,13 +119,14 @@ class Mailbox(Table):
     @model_validator(mode="after")
     def _keep_off_the_acds_folders(self) -> Self:
         for folder in self.folders:
-            if ACD_OWN_FOLDERS in folder:
+            if ACD_OWN_FOLDERS in folder.upper():
                 raise ValueError(
                     f"folder {folder!r} belongs to the ACD's own mail pick-up and must not be watched"
                 )
-        if len(set(self.folders)) != len(self.folders):
+        watched = {folder_identity(folder) for folder in self.folders}
+        if len(watched) != len(self.folders):
             raise ValueError("a folder is named twice")
-        if self.after_delivery.folder in self.folders:
+        if self.after_delivery.folder is not None and folder_identity(self.after_delivery.folder) in watched:
             raise ValueError(
                 f"folder {self.after_delivery.folder!r} is watched and must not be the target of after_delivery"
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.config.duration import parse_seconds
 from bridge.config.follow_up import FollowUp
+from bridge.config.mailbox import folder_identity
 from bridge.config.model import State
 from bridge.config.values import Table
 from bridge.errors import Problem
@@ -50,7 +51,7 @@ def _folders_watched_twice(raw: Raw) -> Iterator[Problem]:
     for entry in _entries(raw, "mailbox"):
         name, folders = str(entry.get("name")), entry.get("folders", ["INBOX"])
         for folder in set(_texts(folders)):
-            place = (str(entry.get("host")).lower(), str(entry.get("username")), folder)
+            place = (str(entry.get("host")).lower(), str(entry.get("username")), folder_identity(folder))
             other = seen.setdefault(place, name)
             if other != name:
                 what = f"folder {folder!r} of this account is watched by mailbox {other!r} too"
