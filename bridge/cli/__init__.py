@@ -18,7 +18,7 @@ def main() -> None:
     gc.enable()
     try:
         commands()
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, TypeError):  # the second is how orjson says it
         if _is_text(" ".join(sys.argv)):
             raise
         say("error: a word of the command line is no text in UTF-8")

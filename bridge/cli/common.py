@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -32,6 +32,9 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+MAX_NUMBER = 2**63 - 1
+"""The largest number that the state file can be asked about."""
 
 _MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}\+00:00$", re.ASCII)
 """As `moment` writes it. Its longest word is too long for a column of a usual terminal."""
@@ -90,8 +93,25 @@ def moment(milliseconds: int | None) -> str | None:
 
 def print_json(value: Any) -> None:
     """One JSON document and a line end, on stdout."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode() + "\n")
+    try:
+        document = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
+    except orjson.JSONEncodeError:  # such as a path that is no text (os.fsdecode)
+        document = orjson.dumps(plain(value))
+    sys.stdout.write(document.decode() + "\n")
     sys.stdout.flush()
+
+
+def plain(value: Any) -> Any:
+    """The value as orjson takes it: without lone surrogates and whole numbers of more than 64 bits."""
+    if isinstance(value, str):
+        return value if value.isprintable() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {plain(str(key)): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def print_table(

@@ -13,6 +13,7 @@ import typer
 from bridge.cli.choice import DAYS, at, milliseconds
 from bridge.cli.common import (
     DEFAULT_CONFIG,
+    MAX_NUMBER,
     ConfigOption,
     JsonOption,
     moment,
@@ -40,12 +41,16 @@ def register(root: typer.Typer) -> None:
 def duplicates(
     config: ConfigOption = DEFAULT_CONFIG,
     *,
-    event: Annotated[int | None, typer.Option(help="Only this event of the ACD.")] = None,
+    event: Annotated[
+        int | None, typer.Option(min=1, max=MAX_NUMBER, help="Only this event of the ACD.")
+    ] = None,
     ticket: Annotated[str | None, typer.Option(help="Only repeats with this ticket number.")] = None,
     since: Annotated[
         datetime | None, typer.Option(formats=DAYS, help="Only repeats since then, in UTC.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many events, or lines of CSV, at the most.")] = 1000,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_NUMBER, help="How many events, or lines of CSV, at the most.")
+    ] = 1000,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV with a header line, a line a repeat.")
     ] = False,

@@ -9,6 +9,7 @@ import typer
 from bridge.cli.choice import at, filtered
 from bridge.cli.common import (
     DEFAULT_CONFIG,
+    MAX_NUMBER,
     ConfigOption,
     JsonOption,
     moment,
@@ -35,7 +36,7 @@ def list_items(
     wanted: ItemFilter,
     config: ConfigOption = DEFAULT_CONFIG,
     *,
-    limit: Annotated[int, typer.Option(min=1, help="How many at the most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_NUMBER, help="How many at the most.")] = 50,
     json: JsonOption = False,
 ) -> None:
     """The newest items first."""

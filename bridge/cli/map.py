@@ -1,7 +1,6 @@
 """`acd-bridge map`: which event a mail or a webhook's body would become. Nothing is sent."""
 
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from bridge.cli.common import (
     JsonOption,
     fail,
     load_or_exit,
+    plain,
     print_json,
     printable,
     say,
@@ -98,20 +98,7 @@ def as_words(file: str, mapped: Mapped) -> str:
 
 def variables_as_json(message: Message) -> dict[str, Any]:
     """Everything that routes see of a message."""
-    return {name: _as_json(getattr(message, name)) for name in TYPES}
-
-
-def _as_json(value: Any) -> Any:
-    """The value as orjson takes it: without lone surrogates and whole numbers of more than 64 bits."""
-    if isinstance(value, str):
-        return value if value.isprintable() else value.encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping):
-        return {_as_json(str(key)): _as_json(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(one) for one in value]
-    if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63):
-        return value
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return {name: plain(getattr(message, name)) for name in TYPES}
 
 
 def _reasons(mapped: Mapped) -> list[str]:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bridge import __version__
 from bridge.cli.commands import app
-from bridge.cli.common import print_table
+from bridge.cli.common import print_json, print_table
 from bridge.cli.root import FILES, command_line
 from bridge.ledger.file import open_for_writing
 
@@ -67,6 +67,37 @@ def test_programs_get_times_as_they_are_stored(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == f"key\taccepted\n{KEY}\t2026-11-23T08:44:43.123+00:00\n"
 
 
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        ({"file": os.fsdecode(b"/tmp/\xff")}, {"file": "/tmp/?"}),
+        ([{"ID": 2**70, "Name": "a"}], [{"ID": str(2**70), "Name": "a"}]),
+    ],
+    ids=["a path that is no text", "a number beyond 64 bits"],
+)
+def test_json_is_well_formed_always(
+    capsys: pytest.CaptureFixture[str], value: object, printed: object
+) -> None:
+    """What JSON cannot hold is put into other words, and is no traceback."""
+    print_json(value)
+    assert json.loads(capsys.readouterr().out) == printed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["items", "list", "--limit", str(2**63)],
+        ["duplicates", "--limit", str(2**63)],
+        ["duplicates", "--event", str(2**63)],
+    ],
+)
+def test_numbers_that_the_state_file_cannot_hold_are_a_wrong_use(tmp_path: Path, words: list[str]) -> None:
+    """The option is named, before anything is opened."""
+    result = CliRunner().invoke(app, [*words, "--config", str(tmp_path / "none.toml")])
+    assert result.exit_code == 2
+    assert words[-2] in result.stderr
+
+
 @pytest.mark.parametrize("words", [["--version"], ["version"]])
 def test_the_version_in_both_ways(words: list[str]) -> None:
     """People try the option first; it prints what the command prints."""
@@ -111,7 +142,12 @@ def test_a_look_at_the_state_file_does_not_load_the_service() -> None:
     assert printed.strip() == "[]"
 
 
-def test_a_word_that_is_no_text_is_a_wrong_use(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [["items", "list", "--sender", "WORD"], ["state", "forget", "WORD", "--yes"]],
+    ids=["list", "forget"],
+)
+def test_a_word_that_is_no_text_is_a_wrong_use(tmp_path: Path, words: list[str]) -> None:
     """A terminal in Latin-1 sends bytes that are no UTF-8: that is said, and is no traceback."""
     open_for_writing(tmp_path / "state.db").close()
     config = tmp_path / "b.toml"
@@ -119,17 +155,9 @@ def test_a_word_that_is_no_text_is_a_wrong_use(tmp_path: Path) -> None:
         '[acd]\nurl = "http://acd"\nclients_id = 1\ntoken = "t"\n'
         f'[state]\npath = "{tmp_path / "state.db"}"\n[[route]]\nname = "all"\nevent = {{ type = 5, group = 1 }}\n'
     )
-    command = [
-        sys.executable,
-        "-m",
-        "bridge",
-        "items",
-        "list",
-        "-c",
-        str(config),
-        "--sender",
-        os.fsdecode(b"m\xfcller@x"),
-    ]
+    word = os.fsdecode(b"m\xfcller@x")
+    given = [word if one == "WORD" else one for one in words]
+    command = [sys.executable, "-m", "bridge", *given, "-c", str(config)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (64, "")
     assert ended.stderr == "error: a word of the command line is no text in UTF-8\n"
