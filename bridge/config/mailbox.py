@@ -10,7 +10,7 @@ from bridge.config.duration import Seconds
 from bridge.config.oauth import OAuth
 from bridge.config.secret import Secret
 from bridge.config.start import Start
-from bridge.config.values import Table
+from bridge.config.values import HostName, Table
 
 NAME_FORM = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$"
 KEYWORD_FORM = r"^[A-Za-z0-9$_.-]{1,64}$"
@@ -63,7 +63,7 @@ class Mailbox(Table):
     """An IMAP account whose folders are watched."""
 
     name: str = Field(pattern=NAME_FORM, description="The mailbox's name in routes, logs and commands.")
-    host: str = Field(min_length=1, description="The IMAP server.")
+    host: HostName = Field(min_length=1, description="The IMAP server.")
     port: int | None = Field(
         None, ge=1, le=65535, description="Its port; 993 with `tls`, else 143 where it is not given."
     )

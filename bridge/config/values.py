@@ -18,10 +18,26 @@ def http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def known_form(host: str) -> str:
+    """The name or number of a host, as a resolver takes it. Raises ValueError."""
+    try:
+        host.encode("idna")  # as the sockets of Python do it
+    except UnicodeError:
+        raise ValueError("is no name of a host") from None
+    if not host.isprintable() or " " in host:
+        raise ValueError("is no name of a host")
+    return host
+
+
+HostName = Annotated[str, AfterValidator(known_form)]
+
+
 def _names_a_host(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        return (
+            parts.scheme in {"http", "https"} and bool(known_form(parts.hostname or "")) and parts.port != 0
+        )
     except ValueError:  # its words are about the parts of an address, which people do not think in
         return False
 
@@ -81,7 +97,7 @@ class Address(BaseModel):
         host, colon, port = value.rpartition(":")
         if not colon or not host or not port.isdecimal():
             raise ValueError('must be HOST:PORT, such as "127.0.0.1:8080" or "[::1]:8080"')
-        return {"host": host.removeprefix("[").removesuffix("]"), "port": int(port)}
+        return {"host": known_form(host.removeprefix("[").removesuffix("]")), "port": int(port)}
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
