@@ -48,6 +48,7 @@ class NameList:
         self._clock = clock
         self._loaded_at: float | None = None
         self._tries = 0
+        self._tried_at = 0.0
         self._failed: AcdError | None = None
         self._lock = asyncio.Lock()
 
@@ -68,10 +69,18 @@ class NameList:
             raise UnknownName(self._kind, name, difflib.get_close_matches(name, self.ids, _NEAR))
         return ids[0]
 
+    async def read_again(self) -> None:
+        """Load the list anew, since one of its IDs may lead nowhere by now; if that fails the old one still serves."""
+        if self._loaded_at is not None and self._clock() - self._tried_at >= REFRESH_PAUSE:
+            await self._refresh_if_possible()
+
     async def _keep_fresh(self) -> None:
         """Load the list where there is none, and an old one anew; if that fails the old one still serves."""
-        if not self._older_than(REFRESH_AGE):
-            return
+        if self._older_than(REFRESH_AGE):
+            await self._refresh_if_possible()
+
+    async def _refresh_if_possible(self) -> None:
+        """Raises AcdFailure where there is no list to go on with."""
         try:
             await self._refresh()
         except AcdError as error:
@@ -100,6 +109,7 @@ class NameList:
             self._failed = None
             self._loaded_at = self._clock()
         self._tries += 1
+        self._tried_at = self._clock()
 
 
 class Directory:
@@ -136,6 +146,14 @@ class Directory:
         if isinstance(name_or_id, int):
             return name_or_id
         return await self._groups.id_of(name_or_id)
+
+    async def read_again(self) -> None:
+        """Read the lists again, but at most once a minute: the ACD refused what was made of them.
+
+        A group that is deleted and made again under its name has another ID. Raises nothing.
+        """
+        await self._types.read_again()
+        await self._groups.read_again()
 
     def type_name(self, type_id: int) -> str | None:
         """The name of an event type without its prefix, as far as it is known without asking the ACD."""

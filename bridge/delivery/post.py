@@ -11,6 +11,7 @@ from bridge.acd.failure import AcdFailure, AmbiguousName, UnknownName
 from bridge.acd.record import AcdEvent
 from bridge.acd.request import CreateRequest, normalised, problems_of
 from bridge.delivery.reconcile import says_the_same
+from bridge.errors import AcdError
 from bridge.event import EventDraft
 from bridge.reason import Reason
 
@@ -41,7 +42,19 @@ class Poster:
         if found := problems_of(request, type_name=self._directory.type_name(request.type)):
             return Answer(meaning=Meaning.REFUSED, reason=Reason.INVALID_EVENT, words="; ".join(found))
         answer = await self._client.create_event(request)
+        if _may_be_for_its_names(draft, answer):
+            again = await self._request_of_new_lists(draft)
+            if again is not None and again != request:
+                request, answer = again, await self._client.create_event(again)
         return replace(answer, says_the_same=_says_the_same(request, answer))
+
+    async def _request_of_new_lists(self, draft: EventDraft) -> CreateRequest | None:
+        """The request as the ACD's lists say it now, or None where a name is not in them any more."""
+        await self._directory.read_again()
+        try:
+            return await self.request_of(draft)
+        except AcdError:
+            return None
 
     async def request_of(self, draft: EventDraft) -> CreateRequest:
         """The request that a draft becomes. Raises UnknownName, AmbiguousName or AcdFailure."""
@@ -51,6 +64,12 @@ class Poster:
         request = CreateRequest(**fields)
         type_name = self._directory.type_name(request.type)
         return normalised(request, type_name=type_name, plus=self._phone_plus)
+
+
+def _may_be_for_its_names(draft: EventDraft, answer: Answer) -> bool:
+    """Whether the ACD itself refused IDs that were looked up by name, which may be others by now."""
+    refused = answer.meaning is Meaning.REFUSED and answer.status is not None
+    return refused and (isinstance(draft.type, str) or isinstance(draft.group, str))
 
 
 def _says_the_same(request: CreateRequest, answer: Answer) -> bool:

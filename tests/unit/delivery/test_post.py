@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.acd.answer import Answer, Meaning
-from bridge.acd.directory import Directory
+from bridge.acd.directory import REFRESH_PAUSE, Directory
 from bridge.acd.failure import AcdLater, AcdUnauthorised, AcdUnreachable
 from bridge.acd.record import AcdEventType, AcdGroup
 from bridge.acd.request import CreateRequest
@@ -80,6 +80,61 @@ async def test_an_updated_event_says_whether_the_request_may_have_made_it(
     assert (await poster(acd).post(draft())).says_the_same is same
     acd.answer = replace(acd.answer, meaning=Meaning.CREATED)
     assert not (await poster(acd).post(draft())).says_the_same
+
+
+class Anew(Acd):
+    """An ACD in which the group is deleted and made again under its name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.group = 12
+        self.asked = 0
+
+    async def groups(self) -> list[AcdGroup]:
+        self.asked += 1
+        if self.failure:
+            raise self.failure
+        return [AcdGroup.model_validate({"ID": self.group, "Name": "Support"})]
+
+    async def create_event(self, request: CreateRequest) -> Answer:
+        self.posted.append(request)
+        if request.group == self.group:
+            return Answer(meaning=Meaning.CREATED, event_id=1, status=200)
+        return Answer(
+            meaning=Meaning.REFUSED, reason=Reason.ACD_REFUSED, status=404, words="AcdGroup not found"
+        )
+
+
+async def test_a_group_that_is_made_anew_under_its_name_gets_its_events() -> None:
+    """An ID out of a list that was read before is no reason to give the event up."""
+    acd, now = Anew(), [1000.0]
+    posting = Poster(acd, Directory(acd, {}, clock=lambda: now[0]), phone_plus=False)
+    assert (await posting.post(draft())).meaning is Meaning.CREATED
+    acd.group, now[0] = 13, now[0] + REFRESH_PAUSE
+    assert (await posting.post(draft())).meaning is Meaning.CREATED
+    assert [request.group for request in acd.posted] == [12, 12, 13]
+
+
+async def test_a_refusal_stays_one_where_the_names_mean_the_same() -> None:
+    """It is posted once, the lists are read once a minute at most, and a list that cannot be read changes nothing."""
+    acd, now = Anew(), [1000.0]
+    posting = Poster(acd, Directory(acd, {}, clock=lambda: now[0]), phone_plus=False)
+    await posting.post(draft())
+    acd.posted.clear()
+    acd.create_event = lambda request: refused(acd, request)  # type: ignore[method-assign] # it refuses everything
+    now[0] += REFRESH_PAUSE
+    for _ in range(3):
+        assert (await posting.post(draft())).words == "no"
+    assert (len(acd.posted), acd.asked) == (3, 2)
+    acd.failure, now[0] = AcdLater("down", answer=Answer(meaning=Meaning.LATER)), now[0] + REFRESH_PAUSE
+    for event in (draft(), draft(), draft(type=7, group=99)):
+        assert (await posting.post(event)).words == "no"
+    assert (len(acd.posted), acd.asked) == (6, 3)
+
+
+async def refused(acd: Acd, request: CreateRequest) -> Answer:
+    acd.posted.append(request)
+    return Answer(meaning=Meaning.REFUSED, reason=Reason.ACD_REFUSED, status=400, words="no")
 
 
 async def test_an_unknown_name_is_refused_without_a_post() -> None:
