@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from bridge.acd.escapes import mended
 from bridge.acd.network import AnswerTooLarge, is_unreadable, words_of_failure
 from bridge.acd.retry_after import retry_after
 from bridge.acd.words import words_of
@@ -97,7 +98,7 @@ def read_failure(error: BaseException, *, sent: bool) -> Answer:
 def read_json(body: bytes) -> Any:
     """The body as JSON, or None where it is none; `null` is no answer either."""
     try:
-        return orjson.loads(body)
+        return orjson.loads(mended(body))
     except orjson.JSONDecodeError:
         return None
 

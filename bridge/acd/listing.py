@@ -3,6 +3,7 @@
 A short answer is read whole, and each of its faults is named. Of a longer one only the records are kept.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
 import ijson
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from bridge.acd.answer import read_json
 from bridge.acd.envelope import problem_of_envelope
+from bridge.acd.escapes import Mending
 from bridge.acd.nesting import Nesting
 from bridge.acd.record import Record
 
@@ -45,10 +47,7 @@ class Listing(Generic[R]):
         if self._nesting.goes_too_deep(part):
             self._problem = "the answer is nested too deep"
             return
-        try:
-            self._make(self._stream.feed(part))
-        except ijson.JSONError:
-            self._problem = "the answer is no JSON"
+        self._make_of(self._stream.feed, part)
 
     def records(self, status: int) -> list[R]:
         """All records, once the answer is whole. Raises ValueError that says why they cannot be believed."""
@@ -58,6 +57,8 @@ class Listing(Generic[R]):
             if not self._problem:
                 self._make(document["records"])
         elif not self._problem:
+            self._make_of(self._stream.end)
+        if self._stream is not None and not self._problem:
             self._problem = self._stream.problem(status=status)
         if self._problem:
             raise ValueError(self._problem)
@@ -66,6 +67,12 @@ class Listing(Generic[R]):
     def head(self) -> bytes:
         """The answer, where it was short."""
         return bytes(self._head)
+
+    def _make_of(self, read: Callable[..., list[Any]], *parts: bytes) -> None:
+        try:
+            self._make(read(*parts))
+        except ijson.JSONError:
+            self._problem = "the answer is no JSON"
 
     def _make(self, records: list[Any]) -> None:
         try:
@@ -86,6 +93,7 @@ class _Stream:
 
     def __init__(self) -> None:
         self._number = 0
+        self._mending = Mending()
         self._records = ijson.sendable_list()
         self._around = {name: ijson.sendable_list() for name in ("count", "status")}
         self._readers = [
@@ -95,7 +103,14 @@ class _Stream:
 
     def feed(self, part: bytes) -> list[Any]:
         """The records that have come to their end. Raises ijson.JSONError."""
-        for reader in self._readers:
+        return self._read(self._mending.feed(part))
+
+    def end(self) -> list[Any]:
+        """As `feed`, once there are no more parts."""
+        return self._read(self._mending.end())
+
+    def _read(self, part: bytes) -> list[Any]:
+        for reader in self._readers if part else ():
             reader.send(part)
         come = list(self._records)
         self._records.clear()
