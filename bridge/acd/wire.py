@@ -19,6 +19,8 @@ from bridge.points import Point, passing
 
 READERS: Final = 4
 """Connections for reading, besides `acd.concurrency` for posting: a post never waits for a list."""
+REFUSAL_LIMIT: Final = 1024 * 1024
+"""Bytes of an answer that is no success; what is wanted of it is a line of words."""
 KEEP_ALIVE: Final = 10.0
 """Seconds that an idle connection is kept: less than servers keep theirs, so that a post is not sent into a
 connection that the server is just closing, which would leave its outcome uncertain."""
@@ -113,7 +115,9 @@ class Wire:
 async def _read(response: aiohttp.ClientResponse, limit: int, take: Callable[[bytes], None] | None) -> Reply:
     """The whole body, or as much of it as came and why no more did."""
     chunks: list[bytes] = []
-    put = take if take is not None and 200 <= response.status < 300 else chunks.append
+    succeeded = 200 <= response.status < 300
+    put = take if take is not None and succeeded else chunks.append
+    limit = limit if succeeded else min(limit, REFUSAL_LIMIT)
     size = 0
     broken: Exception | None = None
     try:

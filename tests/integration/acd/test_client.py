@@ -5,10 +5,12 @@ import json
 from typing import Any, Self
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientTimeout, web
+from yarl import URL
 
 from bridge.acd import wire
 from bridge.acd.answer import Meaning
+from bridge.acd.bearer import Bearer
 from bridge.acd.client import AcdClient
 from bridge.acd.failure import (
     AcdConflict,
@@ -23,6 +25,7 @@ from bridge.acd.failure import (
     AcdWrongAddress,
     AmbiguousName,
 )
+from bridge.acd.reading import LIST_LIMIT
 from bridge.acd.request import CreateRequest
 from bridge.acd.simulator import Fault, Simulator
 from bridge.errors import AcdError
@@ -310,6 +313,17 @@ async def test_answer_is_bounded_even_when_compressed(*, compressed: bool) -> No
         found = await acd.create_event(EMAIL)
         assert (found.meaning, found.reason) == (Meaning.UNCERTAIN, Reason.ANSWER_UNREADABLE)
         assert "larger" in found.words
+
+
+async def test_a_refusal_is_bounded_where_a_list_was_asked_for() -> None:
+    """A proxy's endless page is not kept up to the bound of a list; its status is known all the same."""
+    page = web.Response(status=503, body=b"<" * (4 * 1024 * 1024))
+    async with Canned(page) as server, wire.Wire(config_of(server.url), Bearer(lambda: TOKEN)) as asking:
+        call = wire.Call("GET", URL(server.url), ClientTimeout(total=5), LIST_LIMIT)
+        reply = await asking.exchange(call)
+    assert isinstance(reply, wire.Reply)
+    assert reply.status == 503
+    assert 0 < len(reply.body) <= wire.REFUSAL_LIMIT
 
 
 async def test_environment_proxies_are_ignored(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
