@@ -78,7 +78,7 @@ class Mailbox(Table):
     password: Secret | None = Field(
         None, validate_default=True, description="The account's password; either it or `oauth` is given."
     )
-    folders: tuple[str, ...] = Field(
+    folders: tuple[Annotated[str, Field(min_length=1, max_length=500)], ...] = Field(
         ("INBOX",), min_length=1, strict=False, description="The folders to watch."
     )
     start: Start = Field(
