@@ -112,11 +112,30 @@ def _decode(content: bytes, file: str) -> str:
 
 def _parse_toml(text: str, file: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, [_syntax_problem(str(error))]) from None
     except RecursionError:
         raise ConfigError(file, [Problem("file", "has lists or tables nested too deeply")]) from None
+    except ValueError:  # Python's own bound of the digits of a number
+        raise ConfigError(file, [Problem("file", "has a number of thousands of digits")]) from None
+    if problems := [
+        Problem(key, "has more than 64 bits", "give a smaller number") for key in _beyond_toml(raw)
+    ]:
+        raise ConfigError(file, problems)
+    return raw
+
+
+def _beyond_toml(value: Any, key: str = "") -> Iterator[str]:
+    """Keys of whole numbers beyond 64 bits: TOML has none, and neither have floats, dates and the state file."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _beyond_toml(part, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _beyond_toml(part, f"{key}[{index}]")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield key
 
 
 def _syntax_problem(words: str) -> Problem:
