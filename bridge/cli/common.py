@@ -135,7 +135,7 @@ def print_table(
     table = Table(*heads, header_style="bold", box=None)
     for row in rows:
         table.add_row(*(_MOMENT.sub(r"\1 \2Z", _cell(value)) for value in row))
-    Console(no_color="NO_COLOR" in os.environ).print(table, markup=False)
+    Console(no_color="NO_COLOR" in os.environ, emoji=False).print(table, markup=False)
 
 
 def _cell(value: Any) -> str:

@@ -61,6 +61,14 @@ def test_nothing_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert {"2026-11-23", "08:44:43Z", "quarantined"} <= set(shown.split())
 
 
+def test_words_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks like an emoji's name or like a style in a subject or a group's name is neither."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    print_table(("subject",), [(":warning: [bold]1:a:2[/bold]",)])
+    assert ":warning: [bold]1:a:2[/bold]" in terminal.getvalue()
+
+
 def test_programs_get_times_as_they_are_stored(capsys: pytest.CaptureFixture[str]) -> None:
     """Beside a terminal nothing is shortened."""
     print_table(("key", "accepted"), [(KEY, "2026-11-23T08:44:43.123+00:00")])
