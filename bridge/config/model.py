@@ -19,6 +19,9 @@ from bridge.config.same_case import SameCase
 from bridge.config.values import Address, Table
 from bridge.config.webhook import Webhook
 
+MOST_DAYS = 1_000_000
+"""As good as for ever, and still a time that the state file can be asked about."""
+
 
 class State(Table):
     """The state file."""
@@ -26,9 +29,14 @@ class State(Table):
     path: Annotated[Path, Field(strict=False)] = Field(
         Path("/var/lib/acd-bridge/state.db"), description="Where the state file is."
     )
-    retention_days: int = Field(90, ge=1, description="Days after which settled items may be removed.")
+    retention_days: int = Field(
+        90, ge=1, le=MOST_DAYS, description="Days after which settled items may be removed."
+    )
     duplicates_days: int = Field(
-        730, ge=1, description="Days after which the record of a duplicate is removed; it outlives its item."
+        730,
+        ge=1,
+        le=MOST_DAYS,
+        description="Days after which the record of a duplicate is removed; it outlives its item.",
     )
     most_open: int = Field(
         100_000,
