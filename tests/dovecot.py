@@ -232,6 +232,20 @@ class Dovecot:
             if file.is_file():
                 file.unlink()
 
+    def back_up(self, user: str) -> Path:
+        """Make a copy of an account's mail, as a backup of the server has it. Only while it is stopped."""
+        copy = self.folder / "backup" / user
+        shutil.copytree(self.folder / "mail" / user, copy)
+        return copy
+
+    def restore(self, user: str, copy: Path) -> None:
+        """Put an earlier copy of an account's mail in the place of what is there. Only while it is stopped."""
+        there = self.folder / "mail" / user
+        shutil.rmtree(there)
+        shutil.copytree(copy, there)
+        for path in (there, *there.rglob("*")):
+            os.chown(path, MAIL_ID, MAIL_ID)
+
     def _maildir(self, user: str, folder: str) -> Path:
         maildir = self.folder / "mail" / user / "Maildir"
         if folder != "INBOX":

@@ -36,6 +36,9 @@ class MailAction:
     places: tuple[str, ...]
     """`folder/uidvalidity/uid`: where it was found first, then by the newest numbering of its folder."""
     message_id: str
+    """Empty where it has none."""
+    received_at: int
+    """When the mail came (INTERNALDATE); 0 where the server did not tell it."""
     tries: int
     begun: bool
     """Whether a copy may be in the target folder already: it was begun, and its end was not written down."""
@@ -95,7 +98,7 @@ def set_sources(
 def due(conn: sqlite3.Connection, source: str, now: int, limit: int) -> list[MailAction]:
     """The actions of a mailbox that may be tried now, oldest first."""
     rows = conn.execute(
-        "SELECT a.item_id, a.tries, a.begun_at, i.place, i.message ->> 'message_id' AS message_id, "
+        "SELECT a.item_id, a.tries, a.begun_at, i.place, i.received_at, i.message ->> 'message_id' AS message_id, "
         "(SELECT json_group_array(place) FROM (SELECT n.folder || '/' || n.uidvalidity || '/' || p.uid AS place "
         "FROM places p JOIN numberings n ON n.id = p.numbering_id WHERE p.key = i.key "
         "ORDER BY n.id DESC LIMIT ?)) AS places "
@@ -111,6 +114,7 @@ def _action(row: sqlite3.Row) -> MailAction:
         item_id=row["item_id"],
         places=(row["place"], *orjson.loads(row["places"])),
         message_id=row["message_id"] or "",
+        received_at=row["received_at"],
         tries=row["tries"],
         begun=row["begun_at"] is not None,
     )

@@ -274,3 +274,7 @@ def _told(uid: int, mail: Mail, items: str) -> Iterator[bytes]:
         yield f'INTERNALDATE "{came.day:02}-{MONTHS[came.month - 1]}-{came:%Y %H:%M:%S} +0000"'.encode()
     if "BODY.PEEK[HEADER]" in items:
         yield b"BODY[HEADER]<0> {%d}\r\n%s" % (len(mail.header), mail.header)
+    if "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]" in items:
+        lines = mail.header.splitlines(keepends=True)
+        fields = b"".join(line for line in lines if line.lower().startswith(b"message-id:")) + b"\r\n"
+        yield b"BODY[HEADER.FIELDS (MESSAGE-ID)]<0> {%d}\r\n%s" % (len(fields), fields)

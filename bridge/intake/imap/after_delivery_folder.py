@@ -1,6 +1,7 @@
 """Carrying out an action on mails of one folder, on a connection that may change it."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from bridge.config.mailbox import AfterDelivery
@@ -10,10 +11,17 @@ from bridge.intake.imap.connection import Answer, Connection, refused
 from bridge.intake.imap.failure import Kind, MailServerError, response_code
 from bridge.intake.imap.fetch_response import Fetched, parse_fetch
 from bridge.intake.imap.grammar import GrammarError, parse_values, quoted
+from bridge.intake.imap.same_mail import ITEMS, Told, is_same, told_by
 from bridge.intake.imap.splitter import Parts
 from bridge.ledger.mail_actions import ActionOutcome, Ended, MailAction
 
 RENUMBERED = "the folder was numbered anew, and the mail was not found again yet"
+ANOTHER = (
+    "at its UID is another mail now, which was left alone: the mail server has given the UID a second time"
+)
+NOT_TOLD = (
+    "the server does not tell time and Message-ID of the mail, so that nobody knows whether it is this one"
+)
 FOR_THE_FOLDER = frozenset({Kind.REFUSED, Kind.FOLDER_MISSING})
 """Failures that say nothing about the connection."""
 
@@ -98,23 +106,35 @@ class _Folder:
         return known
 
     async def _those_there(self, known: dict[int, MailAction]) -> dict[int, tuple[int, MailAction]]:
-        """The mails that are still in the folder, each with its size. Commands pass over missing UIDs silently
-        (RFC 9051 section 6.4.9), so they are asked for; twice, since servers that are changing a folder leave out one.
+        """The mails that are still in the folder, each with its size, and no other one that has its UID by now."""
+        told = await self._told_of(known.keys())
+        there: dict[int, tuple[int, MailAction]] = {}
+        for uid, action in known.items():
+            if (one := told.get(uid)) is None:
+                self._end_gone(action)
+            elif not one.is_enough:
+                self._results.refused[action.item_id] = NOT_TOLD
+            elif is_same(action, one):
+                there[uid] = (one.size or 0, action)
+            else:
+                self._end(action, ActionOutcome.VANISHED, ANOTHER)
+        return there
+
+    async def _told_of(self, uids: AbstractSet[int]) -> dict[int, Told]:
+        """What the server tells of these UIDs. Commands pass over missing ones silently (RFC 9051 section 6.4.9), so
+        they are asked for; twice, since servers that are changing a folder leave out one, or its header.
         """
-        sizes: dict[int, int] = {}
+        told: dict[int, Told] = {}
 
         def take(parts: Parts) -> None:
             fetched = _fetched(parts)
-            if fetched.uid in known:
-                sizes[fetched.uid] = fetched.size or 0
+            if fetched.uid in uids:
+                told[fetched.uid] = told.get(fetched.uid, Told()).and_(told_by(fetched))
 
         for _ in range(2):
-            if missing := sorted(known.keys() - sizes.keys()):
-                await self._connection.fetch(missing, "(UID RFC822.SIZE)", take)
-        for uid, action in known.items():
-            if uid not in sizes:
-                self._end_gone(action)
-        return {uid: (sizes[uid], action) for uid, action in known.items() if uid in sizes}
+            if missing := sorted(uid for uid in uids if not told.get(uid, Told()).is_enough):
+                await self._connection.fetch(missing, ITEMS, take)
+        return told
 
     async def _copied_before(self, there: dict[int, tuple[int, MailAction]]) -> set[int]:
         """The UIDs of which a copy was made before a crash: by Message-ID and size, in the target."""

@@ -15,7 +15,7 @@ from bridge import metrics
 from bridge.config.mailbox import Mailbox
 from bridge.errors import BridgeError, StateFileError
 from bridge.intake.imap.after_delivery import ALARM_AFTER, by_folder, wait_after
-from bridge.intake.imap.after_delivery_folder import Results, carry_out
+from bridge.intake.imap.after_delivery_folder import ANOTHER, Results, carry_out
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.keeper import SLACK, end_if_asked, unexpected
@@ -166,6 +166,14 @@ class AfterDeliveryKeeper:
                 metrics.MAIL_ACTIONS.labels(mailbox=self._mailbox.name, outcome=outcome.value).inc(count)
         if results.ended:
             self._log.info("mail-actions-done", folder=folder, count=len(results.ended))
+        if others := sum(one.detail == ANOTHER for one in results.ended):
+            self._log.error(
+                "mail-is-another-one",
+                folder=folder,
+                count=others,
+                hint="the mail server gave UIDs a second time, as after it was restored from a backup; the mails that "
+                "have them now were left alone",
+            )
         if results.refused:
             metrics.MAIL_ACTIONS.labels(mailbox=self._mailbox.name, outcome=REFUSED).inc(len(results.refused))
             tell = self._log.error if most_tries >= ALARM_AFTER else self._log.warning

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bridge.config.mailbox import Mailbox
+from bridge.intake.imap.fetch_response import parse_fetch
 from bridge.intake.imap.folder_name import encode
 from bridge.intake.imap.mailbox import MailboxIntake
 from bridge.intake.imap.retry import RetryTimes, Waits
@@ -101,6 +102,18 @@ class MailHost:
             return b"".join(line for line in _ok(client.fetch("1:*", "(FLAGS)")) if isinstance(line, bytes))
 
         return bytes(await self._as_client(work))
+
+    async def came(self, folder: str = "INBOX") -> dict[int, int]:
+        """When each mail of a folder came, in milliseconds since 1970, by its UID."""
+
+        def work(client: imaplib.IMAP4) -> list[bytes]:
+            _ok(client.select(_wire(folder), readonly=True))
+            return [one for one in _ok(client.fetch("1:*", "(UID INTERNALDATE)")) if isinstance(one, bytes)]
+
+        told = [
+            parse_fetch([b"* " + one.replace(b" (", b" FETCH (", 1)]) for one in await self._as_client(work)
+        ]
+        return {one.uid: round(one.internaldate.timestamp() * 1000) for one in told if one.internaldate}
 
     async def _as_client(self, work: Callable[[imaplib.IMAP4], Any]) -> Any:
         def run() -> Any:

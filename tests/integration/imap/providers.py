@@ -8,7 +8,7 @@ its FETCH responses, and what it refuses.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.integration.imap.hostile import HEADER, HostileServer
+from tests.integration.imap.hostile import CAME, HEADER, HostileServer
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Provider:
     """Untagged responses to SELECT and EXAMINE: `%(exists)d`, `%(uidnext)d`."""
     fetched: bytes
     """One FETCH response: `%(uid)d`, `%(size)d` bytes of header, `%(header)s`, `%(id)d` for a message ID of its own."""
+    came: int = CAME
+    """INTERNALDATE of its mails, in milliseconds since 1970."""
     wants_id: bool = False
     """Whether a folder is refused to those who have not said who they are (RFC 2971)."""
 
@@ -53,6 +55,7 @@ MICROSOFT = Provider(
     b'* %(uid)d FETCH (UID %(uid)d RFC822.SIZE 501 INTERNALDATE " 7-Jul-2026 02:44:25 +0000" '
     + _BODY
     + b")\r\n",
+    came=1_783_392_265_000,
 )
 GMAIL = Provider(
     "gmail",

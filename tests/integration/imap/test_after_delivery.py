@@ -2,7 +2,7 @@
 
 import asyncio
 import imaplib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from bridge.config.mailbox import AfterDelivery, Mailbox
 from bridge.intake.imap import after_delivery_keeper
 from bridge.intake.imap.after_delivery import Step, Verb
-from bridge.intake.imap.after_delivery_folder import RENUMBERED, Results, _Folder, carry_out
+from bridge.intake.imap.after_delivery_folder import ANOTHER, RENUMBERED, Results, _Folder, carry_out
 from bridge.intake.imap.after_delivery_keeper import AfterDeliveryKeeper
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.open_connection import open_connection
@@ -43,13 +43,22 @@ class Account:
     """An account with three mails, seen by the bridge and by a mail program."""
 
     host: MailHost
-    uidvalidity: int = 0
+    uidvalidity: int
+    came: Mapping[int, int]
+    """When each mail came, by its UID."""
+
+    @classmethod
+    async def of(cls, host: MailHost) -> "Account":
+        async with await open_connection(host.mailbox()) as connection:
+            uidvalidity = (await connection.examine("INBOX")).uidvalidity
+        return cls(host, uidvalidity, await host.came())
 
     def action(self, uid: int, *, begun: bool = False, tries: int = 0) -> MailAction:
         return MailAction(
             item_id=uid,
             places=(f"INBOX/{self.uidvalidity}/{uid}",),
             message_id=f"m{uid}@example.org",
+            received_at=self.came[uid],
             tries=tries,
             begun=begun,
         )
@@ -94,8 +103,7 @@ def wire(folder: str) -> str:
 async def account(dovecot_host: MailHost) -> Account:
     await dovecot_host.deliver("m1", "m2", "m3")
     await dovecot_host.make_folder("Erledigt/Büro")
-    async with await open_connection(dovecot_host.mailbox()) as connection:
-        return Account(dovecot_host, (await connection.examine("INBOX")).uidvalidity)
+    return await Account.of(dovecot_host)
 
 
 def outcomes(results: Results) -> dict[int, str]:
@@ -256,17 +264,41 @@ async def test_a_folder_that_can_only_be_read(
 
 async def test_a_mail_of_another_numbering(account: Account) -> None:
     """A UID of another UIDVALIDITY is left alone: looked for again, and given up quietly after a while."""
-    old = MailAction(item_id=9, places=("INBOX/1/1",), message_id="", tries=0, begun=False)
+    old = MailAction(item_id=9, places=("INBOX/1/1",), message_id="", received_at=1, tries=0, begun=False)
     assert (await account.carry_out(DELETE, [old])).refused == {9: RENUMBERED}
-    older = MailAction(item_id=9, places=("INBOX/1/1",), message_id="", tries=4, begun=False)
+    older = MailAction(item_id=9, places=("INBOX/1/1",), message_id="", received_at=1, tries=4, begun=False)
     assert outcomes(await account.carry_out(DELETE, [older])) == {9: "vanished"}
     assert await account.subjects() == ["m1", "m2", "m3"]
 
 
 async def test_a_mail_that_was_begun_before_another_numbering(account: Account) -> None:
     """One whose action was begun and that is not found again was taken away by the bridge itself: it is done."""
-    old = MailAction(item_id=9, places=("INBOX/1/1",), message_id="", tries=4, begun=True)
+    old = MailAction(item_id=9, places=("INBOX/1/1",), message_id="", received_at=1, tries=4, begun=True)
     assert outcomes(await account.carry_out(MOVE, [old])) == {9: "done"}
+
+
+@pytest.mark.parametrize("wanted", [KEYWORD, SEEN, MOVE, DELETE])
+async def test_a_server_restored_from_a_backup(dovecot: Dovecot, wanted: AfterDelivery) -> None:
+    """Under the same UIDVALIDITY a UID means another mail then: that mail stays as it is."""
+    host = MailHost(dovecot.host, dovecot.port, "anna")
+    await host.make_folder("Erledigt/Büro")
+    await host.deliver("m1")
+    dovecot.stop()
+    copy = dovecot.back_up("anna")
+    dovecot.start()
+    await host.deliver("m2", "m3")
+    account = await Account.of(host)
+    dovecot.stop()
+    dovecot.restore("anna", copy)
+    dovecot.start()
+    await host.deliver("other")
+    restored = await Account.of(host)
+    assert (restored.uidvalidity, list(restored.came)) == (account.uidvalidity, [1, 2])
+    results = await account.carry_out(wanted, [account.action(uid) for uid in (1, 2, 3)])
+    assert outcomes(results) == {1: "done", 2: "vanished", 3: "vanished"}
+    assert {one.item_id: one.detail for one in results.ended} == {1: "", 2: ANOTHER, 3: ""}
+    flags = (await account.flags())["other"]
+    assert not [flag for flag in ("\\Seen", "\\Deleted", "ACD") if flag in flags]
 
 
 async def test_one_refused_mail_does_not_keep_the_others(
@@ -299,7 +331,8 @@ class Kept:
 
     async def settle(self, *uids: int) -> None:
         """Deliver these mails' events."""
-        items = [new_item(f"item{uid}", place=f"INBOX/{self.account.uidvalidity}/{uid}") for uid in uids]
+        place, came = f"INBOX/{self.account.uidvalidity}", self.account.came
+        items = [new_item(f"item{uid}", place=f"{place}/{uid}", received_at=came[uid]) for uid in uids]
         await self.ledger.accept(items, None, now=10)
         claimed = await self.ledger.turn([], 10, now=20)
         await self.ledger.turn([(one, created(one.id)) for one in claimed], 0, now=30)
@@ -416,8 +449,7 @@ async def test_a_server_that_is_away(dovecot: Dovecot, tmp_path: Path) -> None:
     """An outage costs no tries; what waits is done when the server is back."""
     host = MailHost(dovecot.host, dovecot.port, "anna")
     await host.deliver("m1")
-    async with await open_connection(host.mailbox()) as connection:
-        account = Account(host, (await connection.examine("INBOX")).uidvalidity)
+    account = await Account.of(host)
     dovecot.kill()
     async with keeping(tmp_path / "state.db", account, host.mailbox(after_delivery=SEEN)) as kept:
         await kept.settle(1)

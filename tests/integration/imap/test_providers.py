@@ -101,7 +101,10 @@ async def test_a_mail_is_moved_after_delivery(provider: Provider) -> None:
     """By MOVE where it is offered, else by COPY and the expunging of this one mail; the flag is set first."""
     wanted = AfterDelivery(action="move", folder="Done")
     async with account(provider) as (server, mailbox), await open_connection(mailbox) as connection:
-        one = MailAction(item_id=1, places=("INBOX/7/1",), message_id="", tries=0, begun=False)
+        one = MailAction(
+            item_id=1, places=("INBOX/7/1",), message_id="1@example.org", received_at=provider.came, tries=0,
+            begun=False,
+        )  # fmt: skip
         results = await carry_out(connection, wanted, "INBOX", [one], begin)
     assert [ended.outcome for ended in results.ended] == [ActionOutcome.DONE]
     assert server.uids == []

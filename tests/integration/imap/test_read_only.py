@@ -60,8 +60,9 @@ async def results_of(host: MailHost, wanted: AfterDelivery, *without: str) -> Re
         connection._protocol.capabilities -= set(without)
         uidvalidity = (await connection.examine("Team")).uidvalidity
         one = MailAction(
-            item_id=1, places=(f"Team/{uidvalidity}/1",), message_id="a@example.org", tries=0, begun=False
-        )
+            item_id=1, places=(f"Team/{uidvalidity}/1",), message_id="a@example.org",
+            received_at=(await host.came("Team"))[1], tries=0, begun=False,
+        )  # fmt: skip
         return await carry_out(connection, wanted, "Team", [one], begin)
 
 

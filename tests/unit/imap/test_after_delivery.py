@@ -29,7 +29,7 @@ STORE_DELETED = Step(Verb.STORE, "\\Deleted")
 
 
 def action(*places: str) -> MailAction:
-    return MailAction(item_id=1, places=places, message_id="", tries=0, begun=False)
+    return MailAction(item_id=1, places=places, message_id="", received_at=1, tries=0, begun=False)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ def new_item(
     source: str = "support",
     event: EventDraft | None = DRAFT,
     route: str | None = None,
+    received_at: int = 1,
 ) -> NewItem:
     return NewItem(
         key=key,
@@ -30,7 +31,7 @@ def new_item(
         conversation=conversation or f"thread {key}",
         state=state,
         route=route,
-        received_at=1,
+        received_at=received_at,
         message={"sender": "anna@example.org", "subject": "Printer on strike", "ticket_number": "DH-1"},
         event=event,
     )
