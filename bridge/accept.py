@@ -96,6 +96,10 @@ class Acceptance:
         keys = [item_key(source, digest, folder) for digest in digests]
         return await self._ledger.uids_of(source, folder, uidvalidity, keys)
 
+    async def newest(self, source: str, folder: str, uidvalidity: int, last_uid: int) -> dict[int, str]:
+        """What the newest UIDs meant; see `Handover.newest`."""
+        return await self._ledger.newest(source, folder, uidvalidity, last_uid)
+
     async def states_of(
         self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]
     ) -> dict[int, str]:

@@ -100,6 +100,9 @@ class Handover(Protocol):
     ) -> list[list[int]]:
         """For each digest, the UIDs of this UIDVALIDITY at which its mail was found."""
 
+    async def newest(self, source: str, folder: str, uidvalidity: int, last_uid: int) -> dict[int, str]:
+        """The Message-IDs of the newest mails that were read up to this UID, by UID; of those that have one."""
+
     async def states_of(
         self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]
     ) -> dict[int, str]:

@@ -211,6 +211,14 @@ class Ledger:
         )
         return await self._read(function)
 
+    async def newest(self, source: str, folder: str, uidvalidity: int, last_uid: int) -> dict[int, str]:
+        """The Message-IDs of the newest mails up to this UID, by UID."""
+        return await self._read(
+            partial(
+                places_of.newest, source=source, folder=folder, uidvalidity=uidvalidity, last_uid=last_uid
+            )
+        )
+
     async def states_of(
         self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]
     ) -> dict[int, str]:

@@ -12,6 +12,8 @@ import orjson
 
 FORGOTTEN = "forgotten"
 """Stands for the state of a mail whose item was removed for its age."""
+NEWEST = 50
+"""Mails that tell whether UIDs still mean what they meant."""
 BATCH = 500
 """Rows that are removed at once; bounds the time that other writes wait."""
 
@@ -38,7 +40,8 @@ def place_of(source: str, place: str, key: str) -> Place | None:
 def note(conn: sqlite3.Connection, places: Iterable[Place]) -> None:
     """Remember where mails were found.
 
-    A UID never means another mail, so what is there already stays, unless it says that the mail had vanished.
+    What is read last counts: a server that was restored from a backup gives UIDs a second time. That a mail had
+    vanished says nothing against one that was there.
     """
     numberings: dict[tuple[str, str, int], int] = {}
     rows: list[tuple[int, int, str]] = []
@@ -49,7 +52,8 @@ def note(conn: sqlite3.Connection, places: Iterable[Place]) -> None:
         rows.append((numberings[name], place.uid, place.key))
     conn.executemany(
         "INSERT INTO places (numbering_id, uid, key) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET key = excluded.key "
-        "WHERE (SELECT state FROM items WHERE items.key = places.key) = 'vanished'",
+        "WHERE key <> excluded.key "
+        "AND NOT EXISTS (SELECT 1 FROM items WHERE items.key = excluded.key AND state = 'vanished')",
         rows,
     )
 
@@ -119,6 +123,20 @@ def states(
         "JOIN places p ON p.numbering_id = n.id AND p.uid = wanted.value LEFT JOIN items i ON i.key = p.key "
         "WHERE n.source = ? AND n.folder = ? AND n.uidvalidity = ?",
         (FORGOTTEN, orjson.dumps(list(uids)).decode(), source, folder, uidvalidity),
+    )
+    return dict(rows.fetchall())
+
+
+def newest(
+    conn: sqlite3.Connection, source: str, folder: str, uidvalidity: int, last_uid: int
+) -> dict[int, str]:
+    """The Message-IDs of the newest mails up to this UID, by UID; of those of which one is kept."""
+    rows = conn.execute(
+        "SELECT newest.uid, i.message ->> 'message_id' AS message_id FROM (SELECT uid, key FROM places "
+        "WHERE numbering_id = (SELECT id FROM numberings WHERE source = ? AND folder = ? AND uidvalidity = ?) "
+        "AND uid <= ? ORDER BY uid DESC LIMIT ?) newest CROSS JOIN items i ON i.key = newest.key "
+        "WHERE message_id <> ''",
+        (source, folder, uidvalidity, last_uid, NEWEST),
     )
     return dict(rows.fetchall())
 

@@ -102,10 +102,9 @@ class FakeHandover:
         return Receipt("\0".join(known), self._states[known], new)
 
     def _note(self, one: Incoming, digest: str) -> None:
-        """A mail that was noted as vanished and is there after all has its place again."""
+        """What was read last counts, unless it is that a mail had vanished."""
         place = one.source + "\0" + one.place
-        before = self._places.setdefault(place, digest)
-        if self._states.get((one.source, one.folder, before)) == "vanished":
+        if place not in self._places or not isinstance(one, Vanished):
             self._places[place] = digest
 
     async def recognise(self, incoming: Sequence[Incoming]) -> list[str]:
@@ -113,7 +112,7 @@ class FakeHandover:
         states = [self._states.get((one.source, one.folder, one.digest), "") for one in incoming]
         for one, state in zip(incoming, states, strict=True):
             if state:
-                self._places.setdefault(one.source + "\0" + one.place, one.digest)
+                self._places[one.source + "\0" + one.place] = one.digest
         return states
 
     async def uids_of(
@@ -122,6 +121,12 @@ class FakeHandover:
         """The UIDs at which each was found."""
         found = self._found(source, folder, uidvalidity)
         return [[uid for uid, known in found.items() if known == digest] for digest in digests]
+
+    async def newest(self, source: str, folder: str, uidvalidity: int, last_uid: int) -> dict[int, str]:
+        """The Message-IDs of all that were found up to there."""
+        found = self._found(source, folder, uidvalidity)
+        ids = {message.digest: message.message_id for message in self.messages}
+        return {uid: ids[key] for uid, key in found.items() if uid <= last_uid and ids.get(key)}
 
     async def states_of(
         self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]

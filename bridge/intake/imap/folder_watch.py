@@ -14,6 +14,7 @@ from bridge.intake.imap.audit import audit_folder
 from bridge.intake.imap.backfill import FolderHistory
 from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
+from bridge.intake.imap.given_again import Others, given_again
 from bridge.intake.imap.reanchor import Found, Reanchoring, anchored
 from bridge.intake.imap.renumbered import Renumberings, cut_off, wanted_since
 from bridge.intake.imap.report import FolderReport
@@ -24,6 +25,7 @@ from bridge.intake.imap.sync import (
     FIRST_WINDOW,
     Backlog,
     Baseline,
+    Known,
     ListUids,
     Renumbered,
     Window,
@@ -84,6 +86,12 @@ class FolderWatch:
         self._suspected: tuple[Connection, int] | None = None
         """On which connection which other UIDVALIDITY was seen first."""
         self._renumberings = Renumberings()
+        self._compared: Connection | None = None
+        """The connection on which the newest UIDs still meant what they meant before."""
+        self._comparing = False
+        self._others: Others = frozenset()
+        self._excused: Others = frozenset()
+        """What was told when the folder was last gone through, and is no reason to do it again."""
         self._audit_due: float | None = None
         self._log = log.bind(mailbox=mailbox.name, folder=folder)
 
@@ -112,7 +120,7 @@ class FolderWatch:
 
     async def _look_once(self, connection: Connection, selected: Selected) -> int:
         self._cursor = await self._handover.cursor(self._mailbox.name, self._folder)
-        decision = compare(self._cursor, selected, source=self._mailbox.name, folder=self._folder)
+        decision = await self._compare(connection, selected)
         if isinstance(decision, Renumbered):
             self._confirm(connection, selected, decision.old)
             await self._begin_anew(connection, selected, decision.old)
@@ -122,6 +130,29 @@ class FolderWatch:
         if isinstance(decision, Baseline):
             await self._begin(connection, selected, decision)
         return await self._read(connection, selected)
+
+    async def _compare(self, connection: Connection, selected: Selected) -> Baseline | Renumbered | Known:
+        decision = compare(self._cursor, selected, source=self._mailbox.name, folder=self._folder)
+        if isinstance(decision, Known) and self._cursor is not None and self._compared is not connection:
+            if await self._given_again(connection, self._cursor):
+                return Renumbered(self._cursor)
+            self._compared = connection
+        return decision
+
+    async def _given_again(self, connection: Connection, cursor: FolderCursor) -> bool:
+        """Whether UIDs mean other mails than before. Not asked where the last connection did not outlive it: a server
+        that cannot answer must not keep the folder from being read.
+        """
+        unanswered, self._comparing = self._comparing, not self._comparing
+        if unanswered:
+            self._log.warning(
+                "uids-not-compared", hint="the last connection was lost by it; the next one tries again"
+            )
+            return False
+        found = await given_again(connection, self._handover, cursor)
+        self._comparing = False
+        self._others, excused = found, self._excused
+        return bool(found - excused)
 
     async def go_back(self, connection: Connection) -> bool:
         """Read some of the folder's old mail, where that was asked for; whether to look for live mail again.
@@ -148,7 +179,7 @@ class FolderWatch:
                 Kind.UIDVALIDITY_CHANGED,
                 f"folder {self._folder!r} had UIDVALIDITY {old.uidvalidity} and {old.last_uid} as its last UID, "
                 f"and has {selected.uidvalidity} and {selected.uidnext - 1} now",
-                hint="the mail server seems to have numbered this folder anew; a new connection will tell",
+                hint=f"the mail server seems to {_what_it_did(selected, old)}; a new connection will tell",
             )
         if self._renumberings.too_many(self._clock()):
             raise MailServerError(
@@ -169,6 +200,7 @@ class FolderWatch:
         passing(Point.RENUMBERED_STORED)
         await self._store([], anchored(selected, old, first))
         self._renumberings.note(self._clock())
+        self._excused = self._others
         self._tell_anchored(found, old, selected)
 
     def _handed_over(self, new: int, held: bool) -> None:  # noqa: FBT001 - a callback's arguments have no names
@@ -264,3 +296,9 @@ class FolderWatch:
             self._log.info("missed-mail-taken", count=len(receipts), new=sum(one.new for one in receipts))
             at = bisect_right(uids, read.through)
         await self._missed.all_read()
+
+
+def _what_it_did(selected: Selected, old: FolderCursor) -> str:
+    if selected.uidvalidity != old.uidvalidity:
+        return "have numbered this folder anew"
+    return "give UIDs a second time, as one does that was restored from a backup"

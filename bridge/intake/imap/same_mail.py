@@ -16,7 +16,8 @@ from bridge.ledger.mail_actions import MailAction
 
 MAX_FIELDS = 4096
 """Bytes of a mail's Message-ID fields that are fetched."""
-ITEMS = f"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]<0.{MAX_FIELDS}>)"
+MESSAGE_ID = f"BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]<0.{MAX_FIELDS}>"
+ITEMS = f"(UID RFC822.SIZE INTERNALDATE {MESSAGE_ID})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,44 @@ async def test_uids_lost_while_the_bridge_was_down(dovecot: Dovecot) -> None:
     assert handover.cursors["support", "INBOX"].baseline == 4
 
 
+@pytest.mark.parametrize("came", [1, 3, 5])
+@pytest.mark.parametrize("running", [True, False], ids=["watching", "down"])
+async def test_a_server_restored_from_a_backup(dovecot: Dovecot, came: int, *, running: bool) -> None:
+    """Each mail that came since is taken once, whether UIDNEXT is still behind the cursor or has overtaken it."""
+    host = host_of(dovecot, "anna")
+    handover = FakeHandover()
+    new = [f"new-{number}" for number in range(came)]
+
+    async def go_back_and_on() -> None:
+        dovecot.stop()
+        dovecot.restore("anna", copy)
+        for number, subject in enumerate(new):
+            dovecot.drop("anna", mail(subject), received_at=time.time() + number)
+        dovecot.start()
+
+    async with watching(host.mailbox(), handover) as watched:
+        await watched.looked()
+        await host.deliver("a", "b")
+        await watched.has("a", "b")
+    dovecot.stop()
+    copy = dovecot.back_up("anna")
+    dovecot.start()
+    async with watching(host.mailbox(), handover) as watched:
+        await host.deliver("c", "d", "e")
+        await watched.has("a", "b", "c", "d", "e")
+        uidvalidity = watched.folder()["uidvalidity"]
+        if running:
+            await go_back_and_on()
+            await watched.has("a", "b", "c", "d", "e", *new, within=15)
+    if not running:
+        await go_back_and_on()
+    async with watching(host.mailbox(), handover) as watched:
+        await watched.has("a", "b", "c", "d", "e", *new, within=15)
+        await host.deliver("after")
+        await watched.has("a", "b", "c", "d", "e", *new, "after")
+        assert watched.folder()["uidvalidity"] == uidvalidity
+
+
 async def test_uids_lost_while_watching(dovecot: Dovecot) -> None:
     """The same while the bridge runs: it reads from the last good look on, and alarms."""
     counter = metrics.IMAP_FAILURES.labels(mailbox="support", kind=Kind.UIDVALIDITY_CHANGED.value)

@@ -62,6 +62,9 @@ class Recording:
     ) -> list[list[int]]:
         raise AssertionError(f"webhooks have no UIDs: {source} {folder} {uidvalidity} {digests}")
 
+    async def newest(self, source: str, folder: str, uidvalidity: int, last_uid: int) -> dict[int, str]:
+        raise AssertionError(f"webhooks have no UIDs: {source} {folder} {uidvalidity} {last_uid}")
+
     async def states_of(
         self, source: str, folder: str, uidvalidity: int, uids: Sequence[int]
     ) -> dict[int, str]:

@@ -46,6 +46,11 @@ class ModelFolder:
     def remove(self, uid: int) -> Mail:
         return self.mails.pop(uid)
 
+    def restore(self, uidnext: int) -> None:
+        """Go back to how it was when this was UIDNEXT, as from a backup."""
+        self.mails = {uid: mail for uid, mail in self.mails.items() if uid < uidnext}
+        self.uidnext = uidnext
+
     def renumber(self, order: Random) -> None:
         mails = list(self.mails.values())
         order.shuffle(mails)
@@ -77,13 +82,14 @@ class ModelConnection:
 
     async def fetch(self, uids: Sequence[int], items: str, take: Callable[[Parts], None]) -> None:
         for uid in sorted(set(uids) & set(self._folder.mails)):
-            ResponseSplitter(take).feed(_answer(uid, self._folder.mails[uid], with_header="HEADER" in items))
+            ResponseSplitter(take).feed(_answer(uid, self._folder.mails[uid], items))
 
 
-def _answer(uid: int, mail: Mail, *, with_header: bool) -> bytes:
+def _answer(uid: int, mail: Mail, items: str) -> bytes:
     came = datetime.fromtimestamp(mail.came, UTC)
     date = f"{came.day:02}-{MONTHS[came.month - 1]}-{came:%Y %H:%M:%S} +0000"
     told = b'* 1 FETCH (UID %d RFC822.SIZE 500 INTERNALDATE "%s"' % (uid, date.encode())
-    if not with_header:
+    if "HEADER" not in items:
         return told + b")\r\n"
-    return told + b" BODY[HEADER]<0> {%d}\r\n%s)\r\n" % (len(mail.header), mail.header)
+    section = b"HEADER.FIELDS (MESSAGE-ID)" if "FIELDS" in items else b"HEADER"
+    return told + b" BODY[%s]<0> {%d}\r\n%s)\r\n" % (section, len(mail.header), mail.header)

@@ -1,6 +1,7 @@
 """A folder that was numbered anew, vanished mails and missed ones, on a model of a folder."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import cast
 
@@ -13,6 +14,7 @@ from bridge.intake.imap.connection import Connection
 from bridge.intake.imap.failure import Kind, MailServerError
 from bridge.intake.imap.folder_watch import FIRST_AUDIT, FolderWatch
 from bridge.intake.imap.renumbered import MAX_TIMES
+from bridge.intake.imap.splitter import Parts
 from bridge.message import Noticed
 from bridge.testing.handover import FakeHandover
 from tests.unit.imap.model_folder import Mail, ModelConnection, ModelFolder
@@ -90,6 +92,72 @@ async def test_known_new_and_old_mail() -> None:
     await watched.look()
     assert sorted(watched.handover.subjects()) == ["after", "known", "new"]
     assert Counter(watched.handover.noticed) == {Noticed.LOOK: 2, Noticed.RENUMBERING: 3}
+
+
+@pytest.mark.parametrize("came", [1, 2, 3, 4, 5])
+async def test_a_server_restored_from_a_backup(came: int) -> None:
+    """UIDNEXT went back under the same UIDVALIDITY: what came since is posted once, however many it is by now, and what
+    was read before makes no second event.
+    """
+    watched = Watched(old=2)
+    await watched.look()
+    watched.deliver("a", "b", "c", "d")
+    await watched.look()
+    watched.folder.restore(5)
+    new = [f"new-{number}" for number in range(came)]
+    watched.deliver(*new)
+    with pytest.raises(MailServerError, match="a second time") as caught:
+        await watched.look()
+    assert caught.value.kind is Kind.UIDVALIDITY_CHANGED
+    await watched.look()
+    assert watched.handover.subjects() == ["a", "b", "c", "d", *new]
+    watched.deliver("after")
+    await watched.look()
+    await watched.look()
+    assert watched.handover.subjects() == ["a", "b", "c", "d", *new, "after"]
+
+
+async def test_a_mail_that_other_words_are_told_of_for_ever() -> None:
+    """A folder is not gone through again and again for the same evidence, once all of it is known."""
+    watched = Watched()
+    await watched.look()
+    watched.deliver("a", "b")
+    await watched.look()
+    other = Mail.made("b", LATER)
+    watched.folder.mails[2] = Mail(other.header.replace(b"<b@", b"<x@"), LATER)
+    with pytest.raises(MailServerError, match="a second time"):
+        await watched.look()
+    for _ in range(3):
+        await watched.look()
+    assert watched.handover.subjects() == ["a", "b", "b"]
+
+
+async def test_uids_are_compared_once_a_connection() -> None:
+    """What costs a command is asked when a connection is new, and not by the next one where it broke the last."""
+    watched = Watched()
+    watched.deliver("a")
+    await watched.look()
+    watched.deliver("b")
+    await watched.look()
+    asked: list[str] = []
+
+    class Counting(ModelConnection):
+        async def fetch(self, uids: Sequence[int], items: str, take: Callable[[Parts], None]) -> None:
+            asked.append(items)
+            if breaking:
+                raise MailServerError(Kind.LOST, "gone")
+            await super().fetch(uids, items, take)
+
+    breaking = True
+    with pytest.raises(MailServerError, match="gone"):
+        await watched.watch.look(cast("Connection", Counting(watched.folder)))
+    await watched.watch.look(cast("Connection", Counting(watched.folder)))
+    assert len(asked) == 1
+    breaking = False
+    connection = cast("Connection", Counting(watched.folder))
+    for _ in range(3):
+        await watched.watch.look(connection)
+    assert len(asked) == 2
 
 
 async def test_too_many_unknown_mails_are_held() -> None:

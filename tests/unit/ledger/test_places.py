@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -71,11 +72,21 @@ def test_known_mails_are_noted_where_they_are_now(conn: sqlite3.Connection) -> N
     assert [row[0] for row in repeats] == ["INBOX/2/1", "INBOX/2/3"]
 
 
-def test_a_uid_never_becomes_another_mail(conn: sqlite3.Connection) -> None:
-    """What is noted of a UID stays, whatever a server says later."""
+def test_a_uid_that_is_given_again_means_what_was_read_last(conn: sqlite3.Connection) -> None:
+    """A server restored from a backup gives UIDs a second time; the mail that has it now is the one accounted for."""
     places.note(conn, [at(5, "a")])
     places.note(conn, [at(5, "b")])
-    assert places.uids_of(conn, "support", "INBOX", 1, ["a", "b"]) == [[5], []]
+    assert places.uids_of(conn, "support", "INBOX", 1, ["a", "b"]) == [[], [5]]
+
+
+def test_what_the_newest_uids_meant(conn: sqlite3.Connection) -> None:
+    """Up to a UID, of one numbering, as far as a Message-ID is kept; no more than is worth asking the server about."""
+    mails = [new_item(f"{uid}", place=f"INBOX/1/{uid}") for uid in range(1, 101)]
+    named = [replace(one, message={"message_id": f"{one.key}@b"}) for one in mails if one.key != "90"]
+    accept(conn, [*named, mails[89], new_item("other", place="INBOX/2/95")], None, now=1)
+    found = places.newest(conn, "support", "INBOX", 1, 95)
+    assert found == {uid: f"{uid}@b" for uid in range(96 - places.NEWEST, 96) if uid != 90}
+    assert places.newest(conn, "support", "INBOX", 3, 95) == {}
 
 
 def test_a_mail_that_is_back_has_its_place_again(conn: sqlite3.Connection) -> None:

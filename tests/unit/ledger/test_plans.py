@@ -36,7 +36,7 @@ from bridge.ledger.places import Place
 from bridge.ledger.state import ItemState
 from tests.unit.ledger.making import created, dead, new_item, uncertain, updated
 
-SMALL = ("totals", "rates", "loops", "f", r"\(subquery", "CONSTANT", "runs", "one", "heir")
+SMALL = ("totals", "rates", "loops", "f", r"\(subquery", "CONSTANT", "runs", "one", "heir", "newest")
 """What may be read whole: tables with a row for each state, source or folder, and what a statement has made itself."""
 SCAN = re.compile(rf"SCAN (?!(?:{'|'.join(SMALL)})\b)(?!\w+ (?:VIRTUAL TABLE|USING (?:COVERING )?INDEX))")
 PLACE = Place("support", "INBOX", 1, 2, "a")
@@ -58,6 +58,7 @@ def taking_in(conn: sqlite3.Connection) -> None:
     accept(conn, items, HistoryOrder(source="support", folder="INBOX"), now=3, flood=notes)
     places_of.recognise(conn, [PLACE], now=4)
     places_of.uids_of(conn, "support", "INBOX", 1, ["a"])
+    places_of.newest(conn, "support", "INBOX", 1, 9)
     places_of.states(conn, "support", "INBOX", 1, [1, 2])
     holding.memory(conn, 9)
     holding.known(conn, ["a"])
