@@ -1,6 +1,7 @@
 """Old mail of one folder, read behind the live mail: a few windows, then the live mail has its turn again."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -62,12 +63,24 @@ class FolderHistory:
         Where the bridge stops before the baseline is stored, this is done anew.
         """
         start = self._mailbox.start
-        unseen = await uids_matching(connection, selected, "UNSEEN") if start == "unseen" else ()
+        unseen = await self._unseen(connection, selected) if start == "unseen" else ()
         order = first_order(start, baseline, unseen)
         if order is not None:
             await self._handover.put_order(order)
             passing(Point.ORDER_WRITTEN)
             self._log.info("history-ordered", last_uid=order.last_uid, start=str(start))
+
+    async def _unseen(self, connection: Connection, selected: Selected) -> Sequence[int]:
+        unseen = await uids_matching(connection, selected, "UNSEEN")
+        if unseen.unlisted:
+            self._log.error(
+                "unseen-mail-left-out",
+                taken=len(unseen.uids),
+                from_uid=unseen.unlisted,
+                hint="there are more unseen mails than are noted at a first start; once these are read, "
+                "`acd-bridge mailbox backfill` with a date reads the later ones, seen or not",
+            )
+        return unseen.uids
 
     async def turn(self, connection: Connection) -> bool:
         """Read some windows; whether the folder was opened, so that it must be looked at again.
@@ -151,16 +164,30 @@ class FolderHistory:
         )
 
 
-async def uids_matching(connection: Connection, selected: Selected, *criteria: str) -> list[int]:
-    """The ascending UIDs of the open folder that match. Raises MailServerError."""
+class Matching(NamedTuple):
+    """The mails of a folder that match, as many as memory is spent on."""
+
+    uids: Sequence[int]
+    """Ascending."""
+    unlisted: int
+    """From this UID on there may be more; 0 where these are all."""
+
+
+async def uids_matching(
+    connection: Connection, selected: Selected, *criteria: str, first: int = 1
+) -> Matching:
+    """The UIDs of the open folder from `first` on that match. Raises MailServerError."""
     found: set[int] = set()
-    first, listing = 1, FIRST_LISTING
+    listing = FIRST_LISTING
     while first < selected.uidnext and len(found) < MAX_LISTED:
         last = min(selected.uidnext - 1, first + listing - 1)
         part = {uid for uid in await connection.search(first, last, *criteria) if first <= uid <= last}
         found |= part
         first, listing = last + 1, next_listing(listing, len(part), selected.exists)
-    return sorted(found)
+    uids = sorted(found)
+    if len(uids) > MAX_LISTED:
+        return Matching(uids[:MAX_LISTED], uids[MAX_LISTED])
+    return Matching(uids, first if first < selected.uidnext else 0)
 
 
 def _uids_of(order: HistoryOrder) -> frozenset[int]:

@@ -44,13 +44,15 @@ async def preview(
 
     Raises MailServerError, and what `states_of` raises.
     """
-    uids = await uids_matching(connection, selected, *search_criteria(since))
     moment, found, known = datetime.fromtimestamp(since / 1000, UTC), 0, 0
-    for at in range(0, len(uids), MAX_WINDOW):
-        part = uids[at : at + MAX_WINDOW]
-        dates = await dates_of(connection, Window(part, part[-1]))
-        wanted = [uid for uid, date in dates.items() if date is None or date >= moment]
-        accounted = states_of(wanted)
-        found += len(wanted)
-        known += sum(uid in accounted or uid >= cursor.baseline for uid in wanted)
+    first = 1
+    while first:
+        uids, first = await uids_matching(connection, selected, *search_criteria(since), first=first)
+        for at in range(0, len(uids), MAX_WINDOW):
+            part = uids[at : at + MAX_WINDOW]
+            dates = await dates_of(connection, Window(part, part[-1]))
+            wanted = [uid for uid, date in dates.items() if date is None or date >= moment]
+            accounted = states_of(wanted)
+            found += len(wanted)
+            known += sum(uid in accounted or uid >= cursor.baseline for uid in wanted)
     return Preview(cursor.folder, found, known)
