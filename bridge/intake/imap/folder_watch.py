@@ -88,7 +88,8 @@ class FolderWatch:
         self._renumberings = Renumberings()
         self._compared: Connection | None = None
         """The connection on which the newest UIDs still meant what they meant before."""
-        self._comparing = False
+        self._unanswered = False
+        """Whether the last connection was lost while it was to tell that."""
         self._others: Others = frozenset()
         self._excused: Others = frozenset()
         """What was told when the folder was last gone through, and is no reason to do it again."""
@@ -143,16 +144,18 @@ class FolderWatch:
         """Whether UIDs mean other mails than before. Not asked where the last connection did not outlive it: a server
         that cannot answer must not keep the folder from being read.
         """
-        unanswered, self._comparing = self._comparing, not self._comparing
-        if unanswered:
+        if self._unanswered:
+            self._unanswered = False
             self._log.warning(
                 "uids-not-compared", hint="the last connection was lost by it; the next one tries again"
             )
             return False
-        found = await given_again(connection, self._handover, cursor)
-        self._comparing = False
-        self._others, excused = found, self._excused
-        return bool(found - excused)
+        try:
+            self._others = await given_again(connection, self._handover, cursor)
+        except MailServerError as failure:
+            self._unanswered = failure.kind is not Kind.BUSY
+            raise
+        return bool(self._others - self._excused)
 
     async def go_back(self, connection: Connection) -> bool:
         """Read some of the folder's old mail, where that was asked for; whether to look for live mail again.
