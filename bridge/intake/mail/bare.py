@@ -1,6 +1,7 @@
 """The least of a header that makes an event: for a mail whose whole header must not be read."""
 
-FIELDS = (b"from:", b"subject:", b"message-id:", b"date:")
+FIELDS = (b"from:", b"subject:", b"message-id:", b"date:", b"references:", b"in-reply-to:")
+"""References too: without them the mail would leave its conversation, and might overtake what came before it."""
 MAX_LINE = 256
 """Bytes kept of a field."""
 

@@ -19,6 +19,7 @@ from bridge.intake.imap.failure import MailServerError
 from bridge.intake.imap.folder_watch import FolderWatch
 from bridge.intake.imap.suspicion import BARE_FROM, NOT_AT_ALL_FROM, Way, narrowed, noted, way_for
 from bridge.intake.imap.sync import Window
+from bridge.intake.imap.take_in import NO_DATE
 from bridge.intake.mail.bare import MAX_LINE, bare_header
 from bridge.intake.mail.read import read_mail
 from bridge.ledger import queries
@@ -27,6 +28,7 @@ from bridge.ledger.ledger import Ledger
 from bridge.ledger.readings import Reading
 from bridge.ledger.visit import look
 from bridge.message import Message
+from bridge.new_item import conversation_of
 from bridge.routing.compile import compile_routes
 from tests.unit.imap.model_folder import Mail, ModelConnection, ModelFolder
 
@@ -89,7 +91,7 @@ def test_only_what_was_being_read_is_counted() -> None:
 
 
 def test_the_least_of_a_header() -> None:
-    """Four fields, the first of each, cut and plain; everything else is gone."""
+    """A few fields, the first of each, cut and plain; everything else is gone."""
     header = (
         b"Received: x\r\n y\r\nFROM: =?utf-8?q?Anna?= <a@e.org>\r\nSubject: one\xff\x00\r\n\tfolded\r\n"
         b"Subject: two\r\nDate: " + b"9" * 5000 + b"\r\nno colon\r\n\r\n"
@@ -100,6 +102,18 @@ def test_the_least_of_a_header() -> None:
     assert b"folded" not in bare
     assert max(map(len, bare.split(b"\r\n"))) == MAX_LINE
     assert bare_header(b"") == b"\r\n"
+
+
+def test_the_least_of_a_header_keeps_the_conversation() -> None:
+    """A mail that ended the bridge, or only came while it was killed, does not overtake what it answers."""
+    header = (
+        b"Received: x\r\nReferences: <first@e.org>\r\n <second@e.org>\r\nMessage-ID: <third@e.org>\r\n\r\n"
+    )
+    whole, bare = (
+        read_mail(one, source="s", folder="f", uidvalidity=1, uid=1, size=1, internaldate=NO_DATE)
+        for one in (header, bare_header(header))
+    )
+    assert conversation_of(bare, "s") == conversation_of(whole, "s") == "thread first@e.org"
 
 
 class House:
