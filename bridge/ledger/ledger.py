@@ -157,7 +157,7 @@ class Ledger:
         return await self._read(doubt.under_way)
 
     async def owners(self, event_ids: Sequence[int]) -> dict[int, int]:
-        """Which of these events belong to an item, and when its attempt had ended."""
+        """Which of these events were made for an item, and when its attempt had ended."""
         return await self._read(partial(doubt.owners, event_ids=event_ids))
 
     async def resolve(self, found: Sequence[Found], again: Sequence[Doubt], *, now: int) -> Mapping[str, str]:

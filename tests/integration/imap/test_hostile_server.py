@@ -44,6 +44,12 @@ def uids(handover: FakeHandover) -> list[int]:
     return [int(one.place.rsplit("/", 1)[1]) for one in handover.accepted]
 
 
+def with_an_older_numbering() -> FakeHandover:
+    """What has read the folder under another UIDVALIDITY than the server's."""
+    old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
+    return FakeHandover(cursors={("m", "INBOX"): old})
+
+
 async def failure_of(box: Mailbox) -> MailServerError:
     with pytest.raises(MailServerError) as caught:
         await open_connection(box)
@@ -119,8 +125,7 @@ async def test_poison_in_a_folder_that_was_numbered_anew() -> None:
             return b"".join(fetch_line(uid) for uid in asked) + b"TAG OK done\r\n"
 
         server.override["UID FETCH"] = fetch
-        old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
-        handover = FakeHandover(cursors={("m", "INBOX"): old})
+        handover = with_an_older_numbering()
         async with watching(mailbox(server), handover):
             await until(lambda: len(handover.accepted) == 60, within=15)
         assert uids(handover) == list(range(1, 61))
@@ -376,8 +381,7 @@ async def test_a_date_that_is_not_told_at_first(first: bytes) -> None:
             return b"".join(fetch_line(uid) for uid in asked) + b"TAG OK done\r\n"
 
         server.override["UID FETCH"] = fetch
-        old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
-        handover = FakeHandover(cursors={("m", "INBOX"): old})
+        handover = with_an_older_numbering()
         async with watching(mailbox(server), handover) as watched:
             await watched.looked()
         assert uids(handover) == [1, 2, 3]
@@ -394,8 +398,7 @@ async def test_a_date_that_can_never_be_read() -> None:
             return b"".join(lines) + b"TAG OK done\r\n"
 
         server.override["UID FETCH"] = fetch
-        old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
-        handover = FakeHandover(cursors={("m", "INBOX"): old})
+        handover = with_an_older_numbering()
         async with watching(mailbox(server), handover) as watched:
             await watched.looked()
         assert uids(handover) == [1, 2, 3]
@@ -412,8 +415,7 @@ async def test_long_headers_told_backwards_after_a_renumbering(monkeypatch: pyte
             return b"".join(fetch_line(uid) for uid in reversed(asked)) + b"TAG OK done\r\n"
 
         server.override["UID FETCH"] = backwards
-        old = FolderCursor(source="m", folder="INBOX", uidvalidity=6, baseline=1, last_uid=9)
-        handover = FakeHandover(cursors={("m", "INBOX"): old})
+        handover = with_an_older_numbering()
         async with watching(mailbox(server), handover):
             await until(lambda: len(handover.accepted) == 40)
         assert uids(handover) == list(range(1, 41))

@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,31 +77,47 @@ def reconciler(
     )
 
 
-async def reconciled(
-    path: Path, client: Client, *subjects: str, within: float = 5, **acd_settings: Any
-) -> dict[str, str]:
-    """The states of items that were uncertain, once each that can be has been decided about."""
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Ledger]:
+    """A ledger while the block runs."""
     ledger = await Ledger.open(path)
-    draft = EventDraft(type="Ticket", group="Support", sender="anna@example.org", subject="")
-    items = [
-        new_item(subject, event=EventDraft.from_dict(draft.as_dict() | {"subject": subject}))
-        for subject in subjects
-    ]
-    now = round(NOW * 1000)
-    await ledger.accept(items, None, now=now - 60_000)
-    claimed = await ledger.turn([], len(items), now=now - 60_000)
-    await ledger.turn([(one, uncertain()) for one in claimed], 0, now=now - 50_000)
-    knocks: list[None] = []
-    task = asyncio.create_task(reconciler(ledger, client, lambda: knocks.append(None), **acd_settings).run())
     try:
-        await until(lambda: knocks, within=within)
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+@asynccontextmanager
+async def running(one: Reconciler) -> AsyncIterator[None]:
+    """It runs while the block does, and does not end by itself."""
+    task = asyncio.create_task(one.run())
+    try:
+        yield
         assert not task.done()
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def reconciled(
+    path: Path, client: Client, *subjects: str, within: float = 5, **acd_settings: Any
+) -> dict[str, str]:
+    """The states of items that were uncertain, once each that can be has been decided about."""
+    async with opened(path) as ledger:
+        draft = EventDraft(type="Ticket", group="Support", sender="anna@example.org", subject="")
+        items = [
+            new_item(subject, event=EventDraft.from_dict(draft.as_dict() | {"subject": subject}))
+            for subject in subjects
+        ]
+        now = round(NOW * 1000)
+        await ledger.accept(items, None, now=now - 60_000)
+        claimed = await ledger.turn([], len(items), now=now - 60_000)
+        await ledger.turn([(one, uncertain()) for one in claimed], 0, now=now - 50_000)
+        knocks: list[None] = []
+        async with running(reconciler(ledger, client, lambda: knocks.append(None), **acd_settings)):
+            await until(lambda: knocks, within=within)
         found = {one.key: "uncertain" for one in await ledger.doubts()}
         totals = await ledger.totals()
-        await ledger.close()
     return found | {state: str(number) for state, number in totals.items() if number}
 
 
@@ -125,47 +142,36 @@ async def test_the_event_of_a_request_under_way_is_not_anothers(tmp_path: Path) 
 
     The first is not settled with it, since nothing of it would reach the ACD then, and is posted once that is known.
     """
-    ledger = await Ledger.open(tmp_path / "state.db")
-    now = round(NOW * 1000)
-    await ledger.accept([new_item("first"), new_item("second")], None, now=now - 60_000)
-    first, second = await ledger.turn([], 2, now=now - 60_000)
-    await ledger.turn([(first, uncertain())], 0, now=now - 50_000)
-    client, knocks = Client(listed("Printer on strike")), list[None]()
-    task = asyncio.create_task(reconciler(ledger, client, lambda: knocks.append(None)).run())
-    try:
-        await until(lambda: client.readings >= 3)
-        assert [one.key for one in await ledger.doubts()] == ["first"]
-        await ledger.turn([(second, created(5))], 0, now=now)
-        await until(lambda: knocks)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    async with opened(tmp_path / "state.db") as ledger:
+        now = round(NOW * 1000)
+        await ledger.accept([new_item("first"), new_item("second")], None, now=now - 60_000)
+        first, second = await ledger.turn([], 2, now=now - 60_000)
+        await ledger.turn([(first, uncertain())], 0, now=now - 50_000)
+        client, knocks = Client(listed("Printer on strike")), list[None]()
+        async with running(reconciler(ledger, client, lambda: knocks.append(None))):
+            await until(lambda: client.readings >= 3)
+            assert [one.key for one in await ledger.doubts()] == ["first"]
+            await ledger.turn([(second, created(5))], 0, now=now)
+            await until(lambda: knocks)
         totals = await ledger.totals()
-        await ledger.close()
     assert (totals["created"], totals["pending"]) == (1, 1)
 
 
 async def test_a_clock_that_was_set_back_makes_no_doubt_wait_for_it(tmp_path: Path) -> None:
     """The attempt ended at a time that is years away now; its item is looked for within `acd.settle` all the same."""
-    ledger = await Ledger.open(tmp_path / "state.db")
-    clock = [NOW + 4 * 365 * 86_400]
-    await ledger.accept([new_item("a")], None, now=round(clock[0] * 1000))
-    claimed = await ledger.turn([], 1, now=round(clock[0] * 1000))
-    await ledger.turn([(one, uncertain()) for one in claimed], 0, now=round(clock[0] * 1000))
-    clock[0] = NOW
-    client, knocks = Client(), list[None]()
-    looking = reconciler(ledger, client, lambda: knocks.append(None), clock=lambda: clock[0])
-    task = asyncio.create_task(looking.run())
-    try:
-        await until(lambda: client.readings >= 2)
-        assert (await ledger.totals())["uncertain"] == 1
-        clock[0] += 1.5
-        await until(lambda: knocks)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    async with opened(tmp_path / "state.db") as ledger:
+        clock = [NOW + 4 * 365 * 86_400]
+        await ledger.accept([new_item("a")], None, now=round(clock[0] * 1000))
+        claimed = await ledger.turn([], 1, now=round(clock[0] * 1000))
+        await ledger.turn([(one, uncertain()) for one in claimed], 0, now=round(clock[0] * 1000))
+        clock[0] = NOW
+        client, knocks = Client(), list[None]()
+        async with running(reconciler(ledger, client, lambda: knocks.append(None), clock=lambda: clock[0])):
+            await until(lambda: client.readings >= 2)
+            assert (await ledger.totals())["uncertain"] == 1
+            clock[0] += 1.5
+            await until(lambda: knocks)
         totals = await ledger.totals()
-        await ledger.close()
     assert totals["pending"] == 1
 
 
