@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from bridge.config.model import Config
 from tests.simulation.people import moments
-from tests.simulation.weather import SPELLS, Spell
+from tests.simulation.weather import SLOWEST_ACD, SPELLS, Spell
 
 HOUR = 3600.0
 DESK_PORT = 8080
@@ -80,7 +80,13 @@ class Plan:
 
     def config(self, dice: Random, folder: Path, *, acd_url: str, token: str, mail_port: int) -> Config:
         """The bridge's configuration."""
-        acd = {"url": acd_url, "clients_id": 1, "token": token, "give_up_after": "60d"}
+        acd = {
+            "url": acd_url,
+            "clients_id": 1,
+            "token": token,
+            "give_up_after": "60d",
+            "settle": SLOWEST_ACD + 5,
+        }
         return Config.model_validate(
             {
                 "acd": acd | {"concurrency": dice.choice((1, 2, 8))},

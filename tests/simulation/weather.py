@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Spell = Callable[["World"], AbstractContextManager[object]]
 
+SLOWEST_ACD = 20.0
+"""Seconds after which a request is done at the latest."""
+
 
 @contextmanager
 def refused(world: "World", port: int) -> Iterator[None]:
@@ -114,8 +117,8 @@ def acd_loses_answers(world: "World") -> AbstractContextManager[object]:
 
 
 def acd_is_slow(world: "World") -> AbstractContextManager[object]:
-    """Requests are done late, yet within `settle` of the bridge's giving up."""
-    seconds = world.dice.uniform(0, 20)
+    """Requests are done late, also those whose connection is gone; yet within `settle` of the bridge's giving up."""
+    seconds = world.dice.uniform(0, SLOWEST_ACD)
     return acd_says(world, Fault(kind=Kind.LATENCY, seconds=seconds, probability=0.5))
 
 

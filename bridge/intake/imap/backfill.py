@@ -7,6 +7,7 @@ import structlog
 
 from bridge.config.mailbox import Mailbox
 from bridge.cursor import FolderCursor
+from bridge.errors import StateFileError
 from bridge.history import HistoryOrder
 from bridge.intake.handover import Handover, Incoming
 from bridge.intake.imap import uid_set
@@ -111,7 +112,11 @@ class FolderHistory:
             step = await self._next_window(connection, backlog, order, wanted)
             if step is None:
                 break
-            order = await self._read(connection, step, order, backlog)
+            try:
+                order = await self._read(connection, step, order, backlog)
+            except StateFileError:
+                await self._reader.not_stored()
+                raise
         await self._reader.all_read()
 
     async def _next_window(

@@ -9,6 +9,7 @@ import structlog
 
 from bridge.config.mailbox import Mailbox
 from bridge.cursor import FolderCursor
+from bridge.errors import StateFileError
 from bridge.intake.handover import Handover, Incoming
 from bridge.intake.imap.audit import audit_folder
 from bridge.intake.imap.backfill import FolderHistory
@@ -108,7 +109,11 @@ class FolderWatch:
         while True:
             stores = self._stores
             selected = await connection.examine(self._folder)
-            taken += await self._look_once(connection, selected)
+            try:
+                taken += await self._look_once(connection, selected)
+            except StateFileError:
+                await self._reader.not_stored()
+                raise
             more, opened = stores != self._stores, opened + 1
             if not more or opened == MAX_OPENED:
                 break

@@ -5,10 +5,12 @@ before it is read, until the folder was looked at once. Where the process ends a
 one by one; a mail that was being read at two ends is taken with the least of its header, and at a third one not at all.
 """
 
+from contextlib import suppress
 from enum import Enum
 
 import structlog
 
+from bridge.errors import StateFileError
 from bridge.intake.imap.sync import Window
 from bridge.ledger.readings import Reading, Readings
 
@@ -67,6 +69,8 @@ class Suspicion:
         self._where = (source, folder, lane)
         self._suspected: Reading | None = None
         self._asked = False
+        self._begun = False
+        """Whether mails are written down as being read."""
         self._log = log.bind(mailbox=source, folder=folder)
 
     async def before(self, window: Window, uidvalidity: int) -> tuple[Window, Way]:
@@ -78,7 +82,9 @@ class Suspicion:
         if not window.uids:
             return window, Way.WHOLE
         reading = noted(window, self._suspected, uidvalidity)
+        self._begun = False
         await self._readings.begin(*self._where, reading)
+        self._begun = True
         way = way_for(reading)
         if way is not Way.WHOLE:
             self._log.error(
@@ -90,6 +96,13 @@ class Suspicion:
                 else "it is not read any more",
             )
         return window, way
+
+    async def acquit(self) -> None:
+        """What was begun was survived, and only the state file did not take it: these mails end no process."""
+        if self._begun:
+            with suppress(StateFileError):  # then they stay suspects, as they were
+                await self._readings.end(*self._where)
+                self._begun, self._suspected = False, None
 
     async def over(self) -> None:
         """All was read. Raises StateFileError."""

@@ -76,6 +76,11 @@ class WindowReader:
             await self._suspicion.over()
             self._suspicion = None
 
+    async def not_stored(self) -> None:
+        """The state file did not take what was read. That mail is to blame for nothing that comes of it."""
+        if self._suspicion is not None:
+            await self._suspicion.acquit()
+
     async def read(
         self, connection: Connection, window: Window, uidvalidity: int, *, texts: bool = True
     ) -> WindowRead:

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from bridge.accept import Acceptance
 from bridge.config.mailbox import Mailbox
 from bridge.config.route import Route
+from bridge.errors import StateFileError
 from bridge.history import HistoryOrder
 from bridge.intake.imap import take_in
 from bridge.intake.imap.connection import Connection
@@ -116,6 +117,10 @@ def test_the_least_of_a_header_keeps_the_conversation() -> None:
     assert conversation_of(bare, "s") == conversation_of(whole, "s") == "thread first@e.org"
 
 
+async def no_room(*_incoming: Any, **_more: Any) -> Any:
+    raise StateFileError("the disk is full")
+
+
 class House:
     """A folder, and a bridge that is started again after each end."""
 
@@ -123,6 +128,8 @@ class House:
         self.path = folder / "state.db"
         self.folder = ModelFolder()
         self.deaths = 0
+        self.full = False
+        """Whether the state file takes no mail, and the process ends after it was tried."""
 
     def deliver(self, *names: str, header: bytes = b"") -> None:
         for name in names:
@@ -134,6 +141,8 @@ class House:
         ledger = await Ledger.open(self.path)
         router, _ = compile_routes([ROUTE])
         handover = Acceptance(router, ledger, clock=lambda: 1_800_000_000.0, knock=lambda: None)
+        if self.full:
+            handover.accept = no_room  # type: ignore[method-assign] # only for this life
         watch = FolderWatch(MAILBOX, "INBOX", handover, readings=ledger.readings)
         connection = cast("Connection", ModelConnection(self.folder))
         try:
@@ -143,7 +152,7 @@ class House:
             await watch.look(connection)
             if then is not None:
                 await then(watch, connection)
-        except Died:
+        except (Died, StateFileError):
             self.deaths += 1
             ledger._reader.close()
             await ledger._writer.close()
@@ -268,6 +277,20 @@ async def test_nothing_is_noted_where_the_end_was_in_order(house: House) -> None
 
     await house.start(note)
     assert noted_before == [False]
+
+
+async def test_a_full_disk_makes_no_mail_suspect(house: House) -> None:
+    """A mail was read well, and only the state file did not take it: whatever ends the process then, it did not."""
+    await house.start()
+    house.deliver("mail-1", "mail-2")
+    house.full = True
+    for _ in range(6):
+        await house.start()
+    house.full = False
+    await house.live_on()
+    assert house.deaths == 6
+    assert house.subjects() == ["mail-1", "mail-2"]
+    assert not any(item.message.get("degraded") for item in house.items())
 
 
 async def test_ends_of_another_cause_cost_nobody_anything(house: House) -> None:
